@@ -1,0 +1,29 @@
+# Each target is one line. `make` alone lists them.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+UV := .venv/bin/uv
+RUN := $(UV) run --no-sync
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(UV):
+	@test -x $(UV) || { $(PYTHON) -m venv .venv && .venv/bin/python -m pip install -q --disable-pip-version-check uv==0.13.9; }
+
+.venv/ready: pyproject.toml uv.lock | $(UV)
+	@$(UV) sync --frozen --all-extras -q && touch $@
+
+setup: .venv/ready ## make .venv with everything in it
+
+demo: .venv/ready ## show the whole loop: no account, no network
+	@$(RUN) sonde demo
+
+test: .venv/ready ## all tests, on SQLite and on PostgreSQL
+	@$(RUN) pytest -n auto
+
+check: .venv/ready ## format, lint, types, architecture
+	@$(RUN) ruff format --check . && $(RUN) ruff check . && $(RUN) mypy && $(RUN) pytest -q tests/test_architecture.py
+
+format: .venv/ready ## format and mend what ruff can mend
+	@$(RUN) ruff format . && $(RUN) ruff check --fix .
+
+.PHONY: help setup demo test check format

@@ -1,0 +1,1 @@
+"""Go text/template, interpreted in Python. Imports nothing of ours."""

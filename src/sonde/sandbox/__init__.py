@@ -1,0 +1,1 @@
+"""An offline GitHub: repositories, pull requests, Actions, OIDC, webhooks, on this machine."""

@@ -1,0 +1,1 @@
+"""The stack engine: atmos.yaml and stack manifests in, resolved instances out."""
