@@ -59,7 +59,7 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="sonde")
 def cli() -> None:
-    """Coordinate Terraform and OpenTofu on GitHub: locks, status, ordered dispatch, drift.
+    r"""Coordinate Terraform and OpenTofu on GitHub: locks, status, ordered dispatch, drift.
 
     \b
     Examples:
