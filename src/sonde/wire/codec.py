@@ -1,0 +1,81 @@
+"""Wire objects to and from plain JSON values.
+
+A wire class is a frozen dataclass whose `JSON` table names each field as it crosses the network (field -> JSON name;
+a field that is not in the table keeps its name) and whose `NULLABLE` set lists the fields that are sent as `null`;
+every other field that is None is left out. Unknown JSON names are ignored (protocol.md §2).
+"""
+
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, fields, is_dataclass
+from typing import Any, ClassVar, Protocol, TypeVar, get_args, get_type_hints
+
+
+class WireObject(Protocol):
+    """What every wire class declares."""
+
+    JSON: ClassVar[Mapping[str, str]]
+    NULLABLE: ClassVar[frozenset[str]]
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+
+
+T = TypeVar("T", bound=WireObject)
+
+
+class WireError(ValueError):
+    """A JSON value that is not the wire object it should be; the text says which field and why."""
+
+
+def json_name(cls: type[WireObject], field: str) -> str:
+    """The name of `field` in JSON."""
+    return cls.JSON.get(field, field)
+
+
+def to_json(value: Any) -> Any:
+    """Turn a wire object (or a tuple of them) into dicts and lists that `json.dumps` takes."""
+    if is_dataclass(value) and not isinstance(value, type):
+        cls: Any = type(value)
+        out = {}
+        for field in fields(value):
+            item = getattr(value, field.name)
+            if item is not None or field.name in cls.NULLABLE:
+                out[json_name(cls, field.name)] = to_json(item)
+        return out
+    if isinstance(value, (tuple, list)):
+        return [to_json(item) for item in value]
+    return value
+
+
+def from_json(cls: type[T], value: Any, where: str = "body") -> T:
+    """Read a wire object out of parsed JSON. Raises WireError naming the field that is missing or of another type."""
+    if not isinstance(value, Mapping):
+        raise WireError(f"{where}: expected an object, got {type(value).__name__}")
+    hints = get_type_hints(cls)
+    out: dict[str, Any] = {}
+    for field in fields(cls):
+        name = json_name(cls, field.name)
+        item = value.get(name)
+        if item is None:
+            if field.default is MISSING and field.default_factory is MISSING:
+                raise WireError(f"{where}: {name} is missing")
+            continue
+        out[field.name] = _typed(hints[field.name], item, f"{where}.{name}")
+    return cls(**out)
+
+
+def _typed(hint: Any, item: Any, where: str) -> Any:
+    choices: tuple[Any, ...] = get_args(hint) or (hint,)
+    if getattr(hint, "__origin__", None) is tuple:
+        if not isinstance(item, list):
+            raise WireError(f"{where}: expected a list, got {type(item).__name__}")
+        return tuple(_typed(choices[0], part, f"{where}[{index}]") for index, part in enumerate(item))
+    for choice in choices:
+        if choice is Any or (choice is float and isinstance(item, int)):
+            return item
+        if is_dataclass(choice):
+            return from_json(choice, item, where)
+        plain = getattr(choice, "__origin__", choice)
+        if plain is Mapping and isinstance(item, dict):
+            return item
+        if isinstance(plain, type) and isinstance(item, plain) and not (plain is int and isinstance(item, bool)):
+            return item
+    raise WireError(f"{where}: {type(item).__name__} is not what is expected here")

@@ -1,0 +1,62 @@
+"""`POST /api/v1/locks` and `DELETE /api/v1/locks` (protocol.md §5, reliability.md §4)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+PATH = "locks"
+DEFAULT_TTL = 30  # seconds
+DEFAULT_MESSAGE = "Locked by Atmos"
+
+
+def lock_key(owner: str, name: str, stack: str, component: str) -> str:
+    """The key of an instance's lock, verbatim; it cannot be split again, since each part may hold a slash."""
+    return f"{owner}/{name}/{stack}/{component}"
+
+
+@dataclass(frozen=True)
+class LockRequest:
+    """`ttl` in seconds."""
+
+    key: str
+    ttl: int = DEFAULT_TTL
+    message: str | None = None
+    properties: Mapping[str, Any] | None = None
+
+    JSON: ClassVar[Mapping[str, str]] = {"message": "lockMessage"}
+    NULLABLE: ClassVar[frozenset[str]] = frozenset()
+
+
+@dataclass(frozen=True)
+class UnlockRequest:
+    """The body of a DELETE."""
+
+    key: str
+
+    JSON: ClassVar[Mapping[str, str]] = {}
+    NULLABLE: ClassVar[frozenset[str]] = frozenset()
+
+
+@dataclass(frozen=True)
+class LockAnswer:
+    """A granted lock. Times are `YYYY-MM-DDTHH:MM:SSZ`; `fence` rises with every grant of the key."""
+
+    id: str
+    workspace_id: str
+    key: str
+    message: str
+    expires_at: str
+    created_at: str
+    updated_at: str
+    fence: int | None = None
+    deleted_at: str | None = None
+
+    JSON: ClassVar[Mapping[str, str]] = {
+        "workspace_id": "workspaceId",
+        "message": "lockMessage",
+        "expires_at": "expiresAt",
+        "created_at": "createdAt",
+        "updated_at": "updatedAt",
+        "deleted_at": "deletedAt",
+    }
+    NULLABLE: ClassVar[frozenset[str]] = frozenset({"deleted_at"})
