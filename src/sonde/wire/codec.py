@@ -72,7 +72,8 @@ def _typed(hint: Any, item: Any, where: str) -> Any:
         if choice is Any or (choice is float and isinstance(item, int)):
             return item
         if is_dataclass(choice):
-            return from_json(choice, item, where)
+            nested: Any = choice
+            return from_json(nested, item, where)
         plain = getattr(choice, "__origin__", choice)
         if plain is Mapping and isinstance(item, dict):
             return item
