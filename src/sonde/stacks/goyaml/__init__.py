@@ -1,0 +1,87 @@
+"""YAML as yaml.v3 reads it into Go values, fast: libyaml's events, no node graph (stacks.md §6, dependencies.md §7).
+
+`load` reads the first document of a file. The value is shared where the document aliases: treat it as immutable.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from yaml import YAMLError
+
+from sonde.stacks.goyaml import fast
+from sonde.stacks.goyaml.model import FUNCTION_TAGS, Tagged, YamlError
+
+__all__ = ["FUNCTION_TAGS", "Loaded", "Tagged", "YamlError", "load", "load_mapping"]
+
+
+class Loaded:
+    """A document's value, and where its parts stand. Positions are computed when first asked for."""
+
+    __slots__ = ("_data", "_root", "name", "value")
+
+    def __init__(self, value: Any, data: bytes, name: str) -> None:
+        self.value = value
+        self.name = name
+        self._data = data
+        self._root: Any = None
+
+    def position(self, path: Sequence[str | int]) -> tuple[int, int] | None:
+        """Line and column, from 1, of the value at a path of keys and indices; None if nothing stands there."""
+        node = self._find(path)
+        return (node.line, node.column) if node else None
+
+    def key_position(self, path: Sequence[str | int]) -> tuple[int, int] | None:
+        """Line and column, from 1, of the key (or list item) at the end of a path; None if nothing stands there."""
+        from sonde.stacks.goyaml import positions
+
+        node = positions.find_key(self._compose(), path)
+        return (node.line, node.column) if node else None
+
+    def _find(self, path: Sequence[str | int]) -> Any:
+        from sonde.stacks.goyaml import positions
+
+        return positions.find(self._compose(), path)
+
+    def _compose(self) -> Any:
+        from sonde.stacks.goyaml import nodes
+
+        if self._root is None:
+            self._root = nodes.compose(self._data)
+        return self._root
+
+
+def load(data: bytes | str, *, name: str) -> Loaded:
+    """Read the first document: dict (string keys), list, str, int, float, bool, None or `Tagged`; dates are `{}`.
+
+    Raises `YamlError` with yaml.v3's text, whatever the bytes are. The value is immutable by agreement: aliases share it.
+    """
+    return _load(data, name, mapping=False)
+
+
+def load_mapping(data: bytes | str, *, name: str) -> Loaded:
+    """Read a document that must be a mapping, as stack manifests and atmos.yaml are; an empty one is `{}`."""
+    return _load(data, name, mapping=True)
+
+
+def _load(data: bytes | str, name: str, *, mapping: bool) -> Loaded:
+    raw = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
+    if needs_exact_scan(raw):
+        return Loaded(_exact(raw, name, mapping=mapping), raw, name)
+    try:
+        value = fast.load(raw)
+    except (fast.Uncommon, YAMLError, RecursionError, ValueError):
+        return Loaded(_exact(raw, name, mapping=mapping), raw, name)
+    if mapping and not isinstance(value, dict):
+        value = _exact(raw, name, mapping=True)
+    return Loaded(value, raw, name)
+
+
+def needs_exact_scan(raw: bytes) -> bool:
+    """Say whether the bytes hold what libyaml reads otherwise than yaml.v3."""
+    return b"\\/" in raw or b"%YAML" in raw
+
+
+def _exact(raw: bytes, name: str, *, mapping: bool) -> Any:
+    from sonde.stacks.goyaml import exact
+
+    return exact.load(raw, name, mapping=mapping)
