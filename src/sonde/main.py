@@ -4,15 +4,16 @@ The table is the only place that knows every command. A string names `module:att
 never pays for the import of the server, and a base install (without the `server` extra) still has every client command.
 """
 
-import importlib
+import os
 import sys
-from collections.abc import Mapping
 
 import click
 
 from sonde import __version__
+from sonde.cli import errors
+from sonde.cli.lazy import LazyGroup, Table
 
-COMMANDS: Mapping[str, tuple[str, str]] = {
+COMMANDS: Table = {
     "pro": ("sonde.cli.pro:group", "Lock, unlock and report to the control plane."),
     "describe": ("sonde.cli.describe:group", "Show stacks, components and what a change affects."),
     "list": ("sonde.cli.listing:group", "List stacks, components and instances."),
@@ -26,40 +27,24 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
 SERVER_COMMANDS = frozenset({"serve", "admin", "demo"})
 
 
-class LazyGroup(click.Group):
-    """A click group over `COMMANDS`: help texts come from the table, modules are imported on use."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        del ctx
-        return list(COMMANDS)
+class RootGroup(LazyGroup):
+    """The table above; a server command without the server extra says what to install."""
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        del ctx
-        if cmd_name not in COMMANDS:
-            return None
-        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
         try:
-            command = getattr(importlib.import_module(module), attribute)
+            return super().get_command(ctx, cmd_name)
         except ModuleNotFoundError as error:
             if cmd_name in SERVER_COMMANDS and not (error.name or "").startswith("sonde"):
                 raise click.ClickException(
                     f"`sonde {cmd_name}` needs the server extra ({error.name} is missing): pip install 'sonde[server]'"
                 ) from error
             raise
-        if not isinstance(command, click.Command):
-            raise TypeError(f"{COMMANDS[cmd_name][0]} is not a click command")
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        del ctx
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=RootGroup, table=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="sonde")
 def cli() -> None:
-    r"""Coordinate Terraform and OpenTofu on GitHub: locks, status, ordered dispatch, drift.
+    """Coordinate Terraform and OpenTofu on GitHub: locks, status, ordered dispatch, drift.
 
     \b
     Examples:
@@ -67,12 +52,12 @@ def cli() -> None:
       sonde serve                                 start the control plane
       sonde pro lock vpc -s prod/us-east-1        take a stack lock
       sonde describe affected --upload            tell the server what a change touches
-    """
+    """  # noqa: D301 - \b is the control character by which click keeps these lines as they are
 
 
 def main() -> None:
     """Entry point of the console script. Exit codes: docs/exit-codes.md."""
-    cli.main(args=sys.argv[1:], prog_name="sonde")
+    sys.exit(errors.run(cli, sys.argv[1:], prog="sonde", env=os.environ, stderr=sys.stderr))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,178 @@
+"""The error boundary of the command line: every failure becomes one text on stderr and one exit code.
+
+    CliError                  anything that ends a command: a message, hints for the next step, an exit code (1)
+    ├── UsageError            the command line itself is wrong (`# Incorrect Usage`)
+    ├── GitError              the checkout cannot answer: no repository, no usable remote
+    ├── ApiError              what stands between us and the server's yes
+    │   ├── NoAnswerError     refused, reset, timeout, TLS, truncated: the server may or may not have acted
+    │   ├── DecodeError       an answer that is not the JSON the protocol demands
+    │   ├── RefusedError      the server answered and said no: HTTP status, error tag, trace id
+    │   └── SignInError       no token, no GitHub OIDC, or no workspace
+    └── ToolError             terraform or tofu ended with its own exit code, which becomes ours
+
+The stacks engine raises its own family; `run` takes any exception that has a `message` and an `exit_code`, so
+that neither side imports the other. The rules are stacks.md §13: stderr is a blank line, `# Error`, a blank line,
+`**Error:** text`, then hints `💡 …`; stdout stays empty. Colours only on a terminal and without NO_COLOR.
+"""
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TextIO
+
+import click
+
+
+class CliError(Exception):
+    """Ends the command. `message` says what and where; `hints` say the next step."""
+
+    exit_code = 1
+    heading = "Error"
+
+    def __init__(self, message: str, *, hints: Sequence[str] = (), exit_code: int | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hints = tuple(hints)
+        if exit_code is not None:
+            self.exit_code = exit_code
+
+
+class UsageError(CliError):
+    """A flag, an argument or a sub-command that does not exist or does not fit. `usage` is the synopsis, if known."""
+
+    heading = "Incorrect Usage"
+
+    def __init__(self, message: str, *, usage: str = "", hints: Sequence[str] = ()) -> None:
+        super().__init__(message, hints=hints)
+        self.usage = usage
+
+
+class GitError(CliError):
+    """The checkout cannot say what the command needs to know."""
+
+
+class ApiError(CliError):
+    """The control plane did not say yes. `prefixed` puts what was attempted in front, keeping type and facts."""
+
+    status: int | None = None
+
+    def prefixed(self, what: str) -> "ApiError":
+        self.message = f"{what}{self.message}"
+        self.args = (self.message,)
+        return self
+
+
+class NoAnswerError(ApiError):
+    """No complete answer: whether the server acted is unknown."""
+
+
+class DecodeError(ApiError):
+    """An answer that does not decode."""
+
+
+class RefusedError(ApiError):
+    """The server's no."""
+
+    def __init__(
+        self, message: str, *, status: int, tag: str = "", trace_id: str = "", hints: Sequence[str] = ()
+    ) -> None:
+        super().__init__(message, hints=hints)
+        self.status: int = status
+        self.tag = tag
+        self.trace_id = trace_id
+
+
+class SignInError(ApiError):
+    """There is no session and none can be had."""
+
+
+class ToolError(CliError):
+    """The tool we ran has already said why on the terminal; its exit code becomes ours."""
+
+    def __init__(self, exit_code: int) -> None:
+        super().__init__(f"subcommand exited with code {exit_code}", exit_code=exit_code)
+
+
+def run(command: click.Command, argv: Sequence[str], *, prog: str, env: Mapping[str, str], stderr: TextIO) -> int:
+    """Run a click command and return the process's exit code; an error is written to `stderr` as stacks.md §13 shows.
+
+    A command returns None or an exit code. Bugs are not caught: their traceback is what a report needs.
+    """
+    try:
+        result = command.main(args=list(argv), prog_name=prog, standalone_mode=False)
+    except click.Abort:
+        stderr.write("\n")
+        return 130
+    except click.exceptions.NoArgsIsHelpError as error:
+        return _no_arguments(error, env, stderr)
+    except click.UsageError as error:
+        return _report(_usage(error), env, stderr)
+    except click.ClickException as error:
+        return _report(CliError(error.format_message(), exit_code=error.exit_code), env, stderr)
+    except Exception as error:
+        if not (hasattr(error, "message") and hasattr(error, "exit_code")):
+            raise
+        return _report(error, env, stderr)
+    return result if isinstance(result, int) else 0
+
+
+def render(error: Exception, *, colour: bool) -> str:
+    """The text of an error, in the shape of stacks.md §13."""
+    heading = getattr(error, "heading", "Error")
+    title, label = f"# {heading}", "**Error:**"
+    if colour:
+        title, label = click.style(title, bold=True), click.style(label, fg="red", bold=True)
+    parts = [f"\n{title}\n\n{label} {getattr(error, 'message', str(error))}\n"]
+    usage = getattr(error, "usage", "")
+    if usage:
+        parts.append(f"\n## Usage\n\n {usage}\n")
+    parts.extend(f"\n💡 {hint}\n" for hint in getattr(error, "hints", ()))
+    return "".join(parts)
+
+
+def wants_colour(env: Mapping[str, str], stream: TextIO) -> bool:
+    """Colours on a terminal, unless NO_COLOR is set to anything (no-color.org)."""
+    return not env.get("NO_COLOR") and env.get("TERM") != "dumb" and stream.isatty()
+
+
+def _report(error: Exception, env: Mapping[str, str], stderr: TextIO) -> int:
+    sys.stdout.flush()
+    stderr.write(render(error, colour=wants_colour(env, stderr)))
+    stderr.flush()
+    return int(getattr(error, "exit_code", 1))
+
+
+def _no_arguments(error: click.exceptions.NoArgsIsHelpError, env: Mapping[str, str], stderr: TextIO) -> int:
+    """The program alone shows its help; a group alone is incomplete."""
+    ctx = error.ctx
+    if ctx is None or ctx.parent is None:
+        click.echo(error.format_message())
+        return 0
+    names = "\n".join(f"  • {name}" for name in _subcommands(ctx))
+    return _report(
+        UsageError(
+            f"{ctx.command_path} requires a subcommand.\n\nValid subcommands are:\n\n{names}",
+            usage=f"{ctx.command_path} [sub-command] [flags]",
+            hints=[f"Run {ctx.command_path} --help for usage"],
+        ),
+        env,
+        stderr,
+    )
+
+
+def _subcommands(ctx: click.Context) -> list[str]:
+    return ctx.command.list_commands(ctx) if isinstance(ctx.command, click.Group) else []
+
+
+def _usage(error: click.UsageError) -> UsageError:
+    """A click usage error in the words of the command we are compatible with."""
+    if error.ctx is None:
+        return UsageError(error.format_message())
+    path = error.ctx.command_path
+    usage = " ".join([path, *error.ctx.command.collect_usage_pieces(error.ctx)])
+    if isinstance(error, click.NoSuchOption):
+        text = f"unknown flag {error.option_name} for command {path}"
+    elif isinstance(error, click.BadOptionUsage):
+        text = f"{error.format_message()} for command {path}"
+    else:
+        text = error.format_message()
+    return UsageError(text, usage=usage, hints=[f"Run {path} --help for usage"])

@@ -1,0 +1,189 @@
+"""Facts about the checkout: which repository on which host, and which commit.
+
+Read from the files under `.git`, because `sonde pro lock` shall not wait for a subprocess; what the files cannot tell
+simply (an `[include]`, a reference format of tomorrow) is asked of `git`. Rules: stacks.md §11.5, protocol.md §9.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from sonde.cli.errors import GitError
+
+SCP = re.compile(r"(?:[^@/:]+@)?(?P<host>[^/:]+):(?P<path>(?!//).+)")
+SECTION = re.compile(r'\[\s*(?P<name>[A-Za-z0-9.-]+)(?:\s+"(?P<sub>(?:[^"\\]|\\.)*)")?\s*\](?P<rest>.*)')
+COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+ESCAPES = {"n": "\n", "t": "\t", "b": "\b", '"': '"', "\\": "\\"}
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """`git_dir` holds HEAD; `common_dir` holds config and branches (they differ in a linked worktree)."""
+
+    root: Path
+    git_dir: Path
+    common_dir: Path
+
+
+@dataclass(frozen=True)
+class Repository:
+    """Who we are on the wire. All empty where the checkout has no remote; `url` is what git's config says, verbatim."""
+
+    url: str = ""
+    host: str = ""
+    owner: str = ""
+    name: str = ""
+
+
+def find(cwd: Path) -> Checkout:
+    """The checkout around `cwd`. Raises GitError where there is none."""
+    for folder in (cwd, *cwd.parents):
+        dot = folder / ".git"
+        if dot.is_dir():
+            return Checkout(folder, dot, dot)
+        if dot.is_file():
+            return _linked(folder, dot)
+    raise GitError("failed to get local repository: repository does not exist")
+
+
+def _linked(folder: Path, dot: Path) -> Checkout:
+    """A linked worktree or a submodule: `.git` is a file that names the folder (gitrepository-layout(5))."""
+    key, _, where = dot.read_text(encoding="utf-8").strip().partition(":")
+    if key != "gitdir":
+        raise GitError(f"failed to get local repository: {dot} is neither a folder nor a `gitdir:` file")
+    git_dir = (folder / where.strip()).resolve()
+    common = git_dir / "commondir"
+    if common.is_file():
+        return Checkout(folder, git_dir, (git_dir / common.read_text(encoding="utf-8").strip()).resolve())
+    return Checkout(folder, git_dir, git_dir)
+
+
+def repository(checkout: Checkout) -> Repository:
+    """The repository that the checkout's remote names.
+
+    With several remotes `origin` wins, then the first in the file (the Go CLI picks at random: quirk Q20). Raises
+    GitError for a remote that is no URL of a host, such as a path.
+    """
+    remotes = _remotes(checkout)
+    if not remotes:
+        return Repository()
+    return parse_remote(remotes.get("origin") or next(iter(remotes.values())))
+
+
+def parse_remote(url: str) -> Repository:
+    """Host, owner and name out of a remote URL (https, ssh, git, scp form). Raises GitError for a local path.
+
+    GitLab groups nest: there all but the last segment is the owner. Elsewhere the owner is the first segment.
+    """
+    host, path = _host_and_path(url)
+    if not host:
+        raise GitError(
+            f"failed to get repository info: repository host '{host}' not supported",
+            hints=[
+                f"The git remote is `{url}`. Locks and uploads need a remote on a host: git remote set-url origin …"
+            ],
+        )
+    parts = [part for part in path.removesuffix("/").removesuffix(".git").split("/") if part]
+    if len(parts) < 2:
+        raise GitError(f"failed to get repository info: {url} does not name an owner and a repository")
+    cut = len(parts) - 1 if is_gitlab(host) else 1
+    return Repository(url=url, host=host, owner="/".join(parts[:cut]), name="/".join(parts[cut:]))
+
+
+def is_gitlab(host: str) -> bool:
+    """Hosts whose groups nest."""
+    return "gitlab" in host or host.startswith("git.")
+
+
+def _host_and_path(url: str) -> tuple[str, str]:
+    if "://" in url:
+        parts = urlsplit(url)
+        return (parts.hostname or "") if parts.scheme != "file" else "", parts.path
+    scp = SCP.fullmatch(url)
+    return (scp["host"], scp["path"]) if scp else ("", url)
+
+
+def head_sha(checkout: Checkout) -> str:
+    """The commit at HEAD, or an empty text where there is no commit yet."""
+    head = _read(checkout.git_dir / "HEAD")
+    if not head.startswith("ref:"):
+        return head if COMMIT.fullmatch(head) else _ask(checkout, "rev-parse", "-q", "--verify", "HEAD")
+    name = head.removeprefix("ref:").strip()
+    for folder in (checkout.git_dir, checkout.common_dir):
+        sha = _read(folder / name)
+        if COMMIT.fullmatch(sha):
+            return sha
+    for line in _read(checkout.common_dir / "packed-refs").splitlines():
+        sha, _, ref = line.partition(" ")
+        if ref == name:
+            return sha
+    return _ask(checkout, "rev-parse", "-q", "--verify", "HEAD")
+
+
+def _remotes(checkout: Checkout) -> dict[str, str]:
+    """Remote names in the order of the file, each with its first URL."""
+    text = _read(checkout.common_dir / "config")
+    if re.search(r"^\s*\[\s*include", text, re.MULTILINE | re.IGNORECASE):
+        lines = _ask(checkout, "config", "--local", "--includes", "--null", "--get-regexp", r"^remote\..*\.url$")
+        pairs = [entry.partition("\n")[::2] for entry in lines.split("\0") if entry]
+        found = [(key.removeprefix("remote.").removesuffix(".url"), url) for key, url in pairs]
+    else:
+        found = [(sub, value) for name, sub, key, value in entries(text) if (name, key) == ("remote", "url")]
+    remotes: dict[str, str] = {}
+    for name, url in found:
+        remotes.setdefault(name, url)
+    return remotes
+
+
+def entries(text: str) -> Iterator[tuple[str, str, str, str]]:
+    """Section, sub-section, key and value of each entry of a git config file (git-config(1), Syntax)."""
+    section = sub = ""
+    for raw in re.sub(r"\\\r?\n", "", text).splitlines():
+        line = raw.strip()
+        header = SECTION.match(line)
+        if header:
+            section, sub = header["name"].lower(), re.sub(r"\\(.)", r"\1", header["sub"] or "")
+            line = header["rest"].strip()
+        if line and line[0] not in "#;":
+            key, _, value = line.partition("=")
+            yield section, sub, key.strip().lower(), _unquoted(value.strip())
+
+
+def _unquoted(value: str) -> str:
+    out, quoted, at = [], False, 0
+    while at < len(value):
+        char = value[at]
+        if char == "\\" and at + 1 < len(value):
+            at += 1
+            out.append(ESCAPES.get(value[at], value[at]))
+        elif char == '"':
+            quoted = not quoted
+        elif char in "#;" and not quoted:
+            return "".join(out).rstrip()
+        else:
+            out.append(char)
+        at += 1
+    return "".join(out)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="surrogateescape").strip()
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+        return ""
+
+
+def _ask(checkout: Checkout, *command: str) -> str:
+    """One answer of git itself; empty where git has none."""
+    import subprocess
+
+    done = subprocess.run(
+        ["git", "--git-dir", str(checkout.git_dir), *command],
+        cwd=checkout.root,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stdout.strip() if done.returncode == 0 else ""

@@ -1,0 +1,47 @@
+"""A command group over a table: name -> (`module:attribute`, help). A module is imported when its command is called."""
+
+import importlib
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+Table = Mapping[str, tuple[str, str]]
+
+
+class LazyGroup(click.Group):
+    """Help texts come from the table, so that listing the commands imports none of them."""
+
+    def __init__(self, *args: Any, table: Table, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.table = table
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return list(self.table)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        if cmd_name not in self.table:
+            return None
+        module, _, attribute = self.table[cmd_name][0].partition(":")
+        command = getattr(importlib.import_module(module), attribute)
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{self.table[cmd_name][0]} is not a click command")
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in self.table and not args[0].startswith("-"):
+            raise click.UsageError(f"Unknown command {args[0]} for {ctx.command_path}\n\n{self.valid()}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def valid(self) -> str:
+        """The list of sub-commands, for an error."""
+        return "Valid subcommands are:\n\n" + "\n".join(f"  • {name}" for name in self.table)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in self.table.items()])

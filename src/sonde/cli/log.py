@@ -1,0 +1,27 @@
+"""Warnings on stderr, under the level that `logs.level` or ATMOS_LOGS_LEVEL sets."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TextIO
+
+LEVELS: Mapping[str, int] = {"trace": 0, "debug": 1, "info": 2, "warning": 3, "warn": 3, "error": 4, "off": 9}
+
+
+@dataclass(frozen=True)
+class Log:
+    """`level` is one of LEVELS in any case; an unknown one counts as warning."""
+
+    stream: TextIO
+    level: str = "warning"
+
+    def warning(self, text: str, **facts: object) -> None:
+        """One line: the text, then `name=value` for each fact."""
+        if LEVELS.get(self.level.lower(), 3) <= LEVELS["warning"]:
+            told = "".join(f" {name}={_shown(value)}" for name, value in facts.items())
+            self.stream.write(f"WARN {text}{told}\n")
+            self.stream.flush()
+
+
+def _shown(value: object) -> str:
+    text = " ".join(str(value).split())
+    return text if text and " " not in text else f'"{text}"'

@@ -1,0 +1,11 @@
+"""`sonde pro`: stack locks and commits on the control plane. Each command is imported only when it is called."""
+
+from sonde.cli.lazy import LazyGroup, Table
+
+COMMANDS: Table = {
+    "lock": ("sonde.cli.lock:lock", "Lock a component in a stack."),
+    "unlock": ("sonde.cli.lock:unlock", "Release the lock of a component in a stack."),
+    "commit": ("sonde.cli.commit:commit", "Commit changes through the control plane's GitHub App."),
+}
+
+group = LazyGroup(name="pro", table=COMMANDS, help="Lock, unlock and report to the control plane.")

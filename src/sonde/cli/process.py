@@ -1,0 +1,33 @@
+"""What a command sees of the world outside: environment, folder, streams, clock. Nothing else in `cli` reads them."""
+
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+
+@dataclass(frozen=True)
+class Process:
+    """Passed to every command body, so that a test can be the world. `now` is epoch seconds."""
+
+    env: Mapping[str, str]
+    cwd: Path
+    stdout: TextIO
+    stderr: TextIO
+    now: Callable[[], float]
+    sleep: Callable[[float], None]
+
+
+def current() -> Process:
+    """The real world of this process."""
+    return Process(
+        env=dict(os.environ),
+        cwd=Path.cwd(),
+        stdout=sys.stdout,
+        stderr=sys.stderr,
+        now=time.time,
+        sleep=time.sleep,
+    )

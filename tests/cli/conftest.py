@@ -1,0 +1,151 @@
+"""A control plane that says what a test scripts, a checkout with a remote, and the `sonde` process."""
+
+import json
+import os
+import ssl
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *args):
+        pass
+
+    def answer(self):
+        raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.server.seen.append(Seen(self.command, self.path, dict(self.headers), raw))
+        script = self.server.script
+        reply = script.pop(0) if len(script) > 1 else script[0]
+        status, body, headers = (*reply, {})[:3]
+        if status == "close":
+            self.close_connection = True
+            self.connection.close()
+            return
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        if "Content-Length" not in headers:
+            self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+        self.close_connection = True
+
+    do_GET = do_POST = do_PATCH = do_DELETE = answer  # noqa: N815 - the standard library calls these names
+
+
+class Seen:
+    """One request as it arrived."""
+
+    def __init__(self, method, path, headers, raw):
+        self.method, self.path, self.raw = method, path, raw
+        self.headers = {name.lower(): value for name, value in headers.items()}
+        self.body = json.loads(raw) if raw else None
+
+
+class Plane(ThreadingHTTPServer):
+    """`script` holds (status, body[, headers]) in order; the last one repeats."""
+
+    daemon_threads = True
+
+    def __init__(self, pki=None):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.seen, self.script, self.tls = [], [(200, {"success": True, "data": {}})], None
+        if pki:
+            self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self.tls.load_cert_chain(pki / "server.pem", pki / "server.key")
+        self.url = f"{'https' if pki else 'http'}://127.0.0.1:{self.server_address[1]}"
+        threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
+
+    def finish_request(self, request, client_address):
+        try:
+            if self.tls:
+                request = self.tls.wrap_socket(request, server_side=True)
+            super().finish_request(request, client_address)
+            request.close()
+        except OSError:
+            pass
+
+    def says(self, *replies):
+        self.script = list(replies)
+
+
+@pytest.fixture
+def plane():
+    server = Plane()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="session")
+def pki(tmp_path_factory):
+    """A certificate authority of our own and a certificate for 127.0.0.1."""
+    folder = tmp_path_factory.mktemp("pki")
+
+    def openssl(*args):
+        subprocess.run(["openssl", *args], cwd=folder, check=True, capture_output=True)
+
+    names = "subjectAltName=DNS:localhost,IP:127.0.0.1"
+    (folder / "ext").write_text(f"{names}\nbasicConstraints=critical,CA:FALSE\n")
+    openssl(
+        *["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=test CA"],
+        *["-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign"],
+        *["-keyout", "ca.key", "-out", "ca.pem"],
+    )
+    openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=x", "-keyout", "server.key", "-out", "server.csr")
+    openssl(
+        *["x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial"],
+        *["-days", "2", "-extfile", "ext", "-out", "server.pem"],
+    )
+    return folder
+
+
+@pytest.fixture
+def tls_plane(pki):
+    server = Plane(pki)
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """A git repository of acme/infra with one stack and one component."""
+    root = tmp_path / "infra"
+    (root / "stacks").mkdir(parents=True)
+    (root / "atmos.yaml").write_text(
+        'base_path: "."\nstacks:\n  base_path: stacks\n  included_paths: ["**/*"]\n  name_pattern: "{stage}"\n'
+        "components:\n  terraform:\n    base_path: components/terraform\n"
+    )
+    (root / "stacks" / "dev.yaml").write_text(
+        "vars:\n  stage: dev\ncomponents:\n  terraform:\n    vpc:\n      vars: {size: 1}\n"
+    )
+    git = ["git", "-C", str(root), "-c", "user.name=t", "-c", "user.email=t@example.com"]
+    subprocess.run([*git, "init", "-q", "-b", "main"], check=True)
+    subprocess.run([*git, "remote", "add", "origin", "https://github.com/acme/infra.git"], check=True)
+    subprocess.run([*git, "add", "-A"], check=True)
+    subprocess.run([*git, "commit", "-q", "-m", "start"], check=True)
+    return root
+
+
+@pytest.fixture
+def sonde(checkout, plane, tmp_path):
+    """Run the real program in the checkout against the plane; the scrubbed environment can be added to."""
+
+    def run(*argv, env=None, cwd=None):
+        base = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "TMPDIR": str(tmp_path), "NO_COLOR": "1"}
+        base |= {"ATMOS_PRO_BASE_URL": plane.url, "ATMOS_PRO_TOKEN": "static"}
+        program = [sys.executable, "-m", "sonde.main", *argv]
+        return subprocess.run(
+            program, cwd=Path(cwd or checkout), env=base | (env or {}), capture_output=True, text=True, check=False
+        )
+
+    return run

@@ -1,0 +1,76 @@
+"""`sonde pro lock` and `unlock` as a process."""
+
+import subprocess
+
+import pytest
+
+LOCK = ("pro", "lock", "vpc", "-s", "dev")
+
+
+def test_component_and_stack_make_the_key_by_argument_or_by_flags(sonde, plane):
+    for argv in (LOCK, ("pro", "lock", "-c", "vpc", "--stack", "dev"), ("pro", "lock", "--component=vpc", "-sdev")):
+        assert sonde(*argv).returncode == 0
+    assert {seen.body["key"] for seen in plane.seen} == {"acme/infra/dev/vpc"}
+
+
+def test_names_with_slashes_stay_as_typed(sonde, plane):
+    sonde("pro", "lock", "queue/worker", "-s", "live/use2/dev", "-t", "0", "-m", "")
+    assert plane.seen[0].body == {
+        "key": "acme/infra/live/use2/dev/queue/worker",
+        "ttl": 30,
+        "lockMessage": "Locked by Atmos",
+    }
+
+
+def test_a_granted_lock_is_told_on_stderr_with_its_end(sonde, plane):
+    plane.says((200, {"success": True, "data": {"key": "k", "expiresAt": "2030-01-01T00:00:30Z"}}))
+    done = sonde(*LOCK)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "✓ Stack 'k' successfully locked" in done.stderr
+    assert "2030-01-01T00:00:30Z" in done.stderr
+
+
+def test_a_held_lock_ends_with_one_and_says_who_holds_it(sonde, plane):
+    plane.says((409, {"success": False, "errorMessage": "held by run 7 until noon", "traceId": "t"}))
+    done = sonde(*LOCK)
+    assert done.returncode == 1
+    assert "\n# Error\n\n**Error:** failed to lock stack failed to lock stack: API response error: " in done.stderr
+    assert "held by run 7 until noon trace_id: t" in done.stderr
+    assert len(plane.seen) == 1
+
+
+def test_unlock_sends_the_key_in_the_body_of_a_delete(sonde, plane):
+    done = sonde("pro", "unlock", "vpc", "-s", "dev")
+    assert (plane.seen[0].method, plane.seen[0].body) == ("DELETE", {"key": "acme/infra/dev/vpc"})
+    assert done.stderr == "\n✓ Stack 'acme/infra/dev/vpc' successfully unlocked\n\n"
+
+
+@pytest.mark.parametrize("argv", [("pro", "lock", "vpc"), ("pro", "lock", "-s", "dev"), ("pro", "unlock")])
+def test_component_and_stack_are_both_required(sonde, plane, argv):
+    done = sonde(*argv, env={"ATMOS_STACK": "dev"})
+    assert done.returncode == 1
+    assert "component and stack are both required" in done.stderr
+    assert not plane.seen
+
+
+def test_a_checkout_without_a_remote_locks_with_an_empty_owner_and_name(sonde, plane, checkout):
+    subprocess.run(["git", "remote", "remove", "origin"], cwd=checkout, check=True)
+    assert sonde(*LOCK).returncode == 0
+    assert plane.seen[0].body["key"] == "//dev/vpc"
+
+
+@pytest.mark.parametrize(
+    ("argv", "says"),
+    [
+        (("pro",), "sonde pro requires a subcommand"),
+        (("pro", "install"), "Unknown command install for sonde pro"),
+        (("pro", "unlock", "--ttl", "5"), "unknown flag --ttl for command sonde pro unlock"),
+        (("pro", "lock", "vpc", "-s", "dev", "--ttl", "2147483648"), "2147483648"),
+    ],
+)
+def test_wrong_usage_ends_with_one_under_its_own_heading(sonde, plane, argv, says):
+    done = sonde(*argv)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("\n# Incorrect Usage\n\n**Error:** ")
+    assert says in done.stderr
+    assert not plane.seen
