@@ -23,9 +23,13 @@ class Function:
 
 @dataclass(frozen=True)
 class Status:
-    """What the status functions of an `if` ask: did anything before fail, was the run cancelled."""
+    """What the status functions of an `if` ask.
+
+    `failed` and `incomplete` tell of the steps before, or of the jobs needed; `cancelled` of the run.
+    """
 
     failed: bool = False
+    incomplete: bool = False  # a needed job was skipped or cancelled: neither success() nor failure()
     cancelled: bool = False
 
 
@@ -104,7 +108,7 @@ FUNCTIONS: dict[str, Function] = {
 }
 
 STATUS_FUNCTIONS: dict[str, Callable[[Status], bool]] = {
-    "success": lambda status: not (status.failed or status.cancelled),
+    "success": lambda status: not (status.failed or status.incomplete or status.cancelled),
     "failure": lambda status: status.failed and not status.cancelled,
     "cancelled": lambda status: status.cancelled,
     "always": lambda _status: True,

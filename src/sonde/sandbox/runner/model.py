@@ -38,9 +38,7 @@ class JobFacts:
     name: str  # as shown, matrix values in parentheses: `plan (dev)`
     check_run_id: int  # what `RunRequest.allocate_job_id` answered; GitHub's job id and check run id are one number
     environment: str | None = None  # `environment: NAME`, rendered; the claim `environment`, and the end of `sub`
-    permissions: Mapping[str, str] = field(
-        default_factory=dict
-    )  # {"id-token": "write", …}; {"*": "write"} for write-all
+    permissions: Mapping[str, str] = field(default_factory=dict)  # {"id-token": "write", …}, what is absent is none
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,6 @@ class RunRequest:
     repository_id: int
     repository_owner_id: int
     bare_repository: Path  # the git folder that `actions/checkout` fetches from
-    default_branch: str
     workflow_path: str  # .github/workflows/x.yaml
     workflow_text: str
     event_name: str  # pull_request, workflow_dispatch, merge_group, push, …
@@ -90,6 +87,7 @@ class RunRequest:
 class RunStarted:
     run_id: int
     title: str  # `run-name` rendered, else the workflow's name; GitHub's `display_title`
+    concurrency_group: str = ""  # rendered; the runner does not act on it, the sandbox may
 
 
 @dataclass(frozen=True)
