@@ -6,7 +6,7 @@ import sys
 from typing import Any
 
 from sonde.stacks.goyaml import Tagged, YamlError, load_mapping
-from sonde.stacks.goyaml.decode import go_float
+from sonde.stacks.goyaml.gotext import go_float
 
 
 def plain(value: Any) -> Any:

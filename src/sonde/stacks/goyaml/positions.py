@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from sonde.stacks.goyaml.decode import go_text
+from sonde.stacks.goyaml.gotext import go_text
 from sonde.stacks.goyaml.nodes import Node
 from sonde.stacks.goyaml.scalars import MERGE, STR, ScalarError, resolve
 

@@ -1,0 +1,87 @@
+"""Environment variables and flags over the files: one table (stacks.md §1.3). The environment beats files, flags beat both."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+# variable -> path of the value; an empty variable counts as unset
+VARIABLES: Mapping[str, tuple[str, ...]] = {
+    "ATMOS_BASE_PATH": ("base_path",),
+    "ATMOS_STACKS_BASE_PATH": ("stacks", "base_path"),
+    "ATMOS_STACKS_INCLUDED_PATHS": ("stacks", "included_paths"),
+    "ATMOS_STACKS_EXCLUDED_PATHS": ("stacks", "excluded_paths"),
+    "ATMOS_STACKS_NAME_PATTERN": ("stacks", "name_pattern"),
+    "ATMOS_STACKS_NAME_TEMPLATE": ("stacks", "name_template"),
+    "ATMOS_COMPONENTS_TERRAFORM_COMMAND": ("components", "terraform", "command"),
+    "ATMOS_COMPONENTS_TERRAFORM_BASE_PATH": ("components", "terraform", "base_path"),
+    "ATMOS_COMPONENTS_TERRAFORM_APPLY_AUTO_APPROVE": ("components", "terraform", "apply_auto_approve"),
+    "ATMOS_COMPONENTS_TERRAFORM_DEPLOY_RUN_INIT": ("components", "terraform", "deploy_run_init"),
+    "ATMOS_COMPONENTS_TERRAFORM_INIT_RUN_RECONFIGURE": ("components", "terraform", "init_run_reconfigure"),
+    "ATMOS_COMPONENTS_TERRAFORM_INIT_PASS_VARS": ("components", "terraform", "init", "pass_vars"),
+    "ATMOS_COMPONENTS_TERRAFORM_PLAN_SKIP_PLANFILE": ("components", "terraform", "plan", "skip_planfile"),
+    "ATMOS_COMPONENTS_TERRAFORM_AUTO_GENERATE_BACKEND_FILE": ("components", "terraform", "auto_generate_backend_file"),
+    "ATMOS_COMPONENTS_TERRAFORM_APPEND_USER_AGENT": ("components", "terraform", "append_user_agent"),
+    "ATMOS_COMPONENTS_HELMFILE_COMMAND": ("components", "helmfile", "command"),
+    "ATMOS_COMPONENTS_HELMFILE_BASE_PATH": ("components", "helmfile", "base_path"),
+    "ATMOS_COMPONENTS_PACKER_COMMAND": ("components", "packer", "command"),
+    "ATMOS_COMPONENTS_PACKER_BASE_PATH": ("components", "packer", "base_path"),
+    "ATMOS_WORKFLOWS_BASE_PATH": ("workflows", "base_path"),
+    "ATMOS_SETTINGS_LIST_MERGE_STRATEGY": ("settings", "list_merge_strategy"),
+    "ATMOS_LOGS_LEVEL": ("logs", "level"),
+    "ATMOS_LOGS_FILE": ("logs", "file"),
+    "ATMOS_SCHEMAS_ATMOS_MANIFEST": ("schemas", "atmos", "manifest"),
+    "ATMOS_DESCRIBE_COMPONENT_FILTER": ("describe", "component", "filter"),
+    "ATMOS_DESCRIBE_PROVENANCE": ("describe", "provenance"),
+    "ATMOS_DESCRIBE_ERROR_MODE": ("describe", "error_mode"),
+    "ATMOS_LIST_ERROR_MODE": ("list", "error_mode"),
+    "ATMOS_PAGER": ("settings", "terminal", "pager"),
+    "NO_COLOR": ("settings", "terminal", "no_color"),
+    "ATMOS_TELEMETRY_ENABLED": ("settings", "telemetry", "enabled"),
+    "ATMOS_VERSION_CHECK_ENABLED": ("version", "check", "enabled"),
+    "ATMOS_VERSION_ENFORCEMENT": ("version", "constraint", "enforcement"),
+    "ATMOS_PRO_BASE_URL": ("settings", "pro", "base_url"),
+    "ATMOS_PRO_ENDPOINT": ("settings", "pro", "endpoint"),
+    "ATMOS_PRO_TOKEN": ("settings", "pro", "token"),
+    "ATMOS_PRO_WORKSPACE_ID": ("settings", "pro", "workspace_id"),
+    "ACTIONS_ID_TOKEN_REQUEST_URL": ("settings", "pro", "github_oidc", "request_url"),
+    "ACTIONS_ID_TOKEN_REQUEST_TOKEN": ("settings", "pro", "github_oidc", "request_token"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """The global flags that bear on the configuration; an empty string or list is a flag that was not given."""
+
+    base_path: str = ""
+    config: Sequence[str] = ()
+    config_path: Sequence[str] = ()
+    profiles: Sequence[str] = ()
+    logs_level: str = ""
+    logs_file: str = ""
+
+
+def overlay(env: Mapping[str, str], flags: Flags) -> dict[str, Any]:
+    """The values that the environment and the flags set, as a tree to merge over the files."""
+    tree: dict[str, Any] = {}
+    for name, path in VARIABLES.items():
+        if value := env.get(name):
+            put(tree, path, True if name == "NO_COLOR" else value)
+    for path, value in (
+        (("base_path",), flags.base_path),
+        (("logs", "level"), flags.logs_level),
+        (("logs", "file"), flags.logs_file),
+    ):
+        if value:
+            put(tree, path, value)
+    return tree
+
+
+def origins(env: Mapping[str, str]) -> dict[tuple[str, ...], str]:
+    """Which variable sets which path."""
+    return {path: name for name, path in VARIABLES.items() if env.get(name)}
+
+
+def put(tree: dict[str, Any], path: Sequence[str], value: Any) -> None:
+    for step in path[:-1]:
+        tree = tree.setdefault(step, {})
+    tree[path[-1]] = value
