@@ -1,0 +1,222 @@
+"""Real git on bare repositories, by subprocess. Every commit's author, date and message are arguments."""
+
+import os
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+
+# What a file becomes: text or bytes, or None to delete it. Content that starts with `#!` is stored executable.
+Changes = Mapping[str, str | bytes | None]
+
+GITHUB_COMMITTER = "GitHub <noreply@github.com>"
+
+
+class GitError(Exception):
+    """A git command failed; the text is its command line and its standard error."""
+
+
+@dataclass(frozen=True)
+class Commit:
+    sha: str
+    tree: str
+    parents: tuple[str, ...]
+    author_name: str
+    author_email: str
+    date: str  # RFC 3339
+    message: str
+
+
+def _environment() -> dict[str, str]:
+    """PATH, and nothing of the user's or a calling hook's git settings."""
+    return {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "HOME": "/nonexistent",
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_TERMINAL_PROMPT": "0",
+        "LC_ALL": "C.UTF-8",
+    }
+
+
+def run(
+    repository: Path, *arguments: str, stdin: bytes = b"", check: bool = True
+) -> subprocess.CompletedProcess[bytes]:
+    # safe.bareRepository and ownership checks do not apply: the repositories are our own
+    command = ["git", "--git-dir", str(repository), *arguments]
+    done = subprocess.run(command, input=stdin, capture_output=True, env=_environment(), check=False)
+    if check and done.returncode != 0:
+        raise GitError(f"{' '.join(command)}: {done.stderr.decode(errors='replace').strip()}")
+    return done
+
+
+def text(repository: Path, *arguments: str) -> str:
+    return run(repository, *arguments).stdout.decode().strip()
+
+
+def init(repository: Path, default_branch: str) -> None:
+    repository.mkdir(parents=True, exist_ok=True)
+    run(repository, "init", "--quiet", "--bare", "--initial-branch", default_branch, str(repository))
+    # clients may fetch any commit by its id, and pushes from work trees are allowed, both as on GitHub
+    run(repository, "config", "uploadpack.allowAnySHA1InWant", "true")
+    run(repository, "config", "http.receivepack", "true")
+
+
+def fork(source: Path, target: Path) -> None:
+    run(source, "clone", "--quiet", "--bare", "--no-hardlinks", str(source), str(target))
+    run(target, "config", "uploadpack.allowAnySHA1InWant", "true")
+
+
+def resolve(repository: Path, revision: str) -> str | None:
+    """The commit that a branch, tag, ref or SHA names, tags peeled; None if there is none."""
+    done = run(repository, "rev-parse", "--quiet", "--verify", f"{revision}^{{commit}}", check=False)
+    return done.stdout.decode().strip() or None
+
+
+def branches(repository: Path) -> dict[str, str]:
+    lines = text(repository, "for-each-ref", "--format=%(refname:lstrip=2) %(objectname)", "refs/heads").splitlines()
+    return {name: sha for name, _, sha in (line.rpartition(" ") for line in lines)}
+
+
+def _mode(content: bytes) -> str:
+    return "100755" if content.startswith(b"#!") else "100644"
+
+
+def commit(repository: Path, branch: str, changes: Changes, *, message: str, author: str, when: datetime) -> str:
+    """Commit `changes` on top of `branch` (made from the default branch if absent) and return the new SHA.
+
+    `author` is `Name <email>`. One `git fast-import`: no work tree, no index.
+    """
+    seconds = f"{int(when.timestamp())} +0000"
+    ref = f"refs/heads/{branch}"
+    tip = resolve(repository, ref) or resolve(repository, "HEAD")
+    subject = message.encode()
+    out = [f"commit {ref}\nauthor {author} {seconds}\ncommitter {GITHUB_COMMITTER} {seconds}\n".encode()]
+    out.append(b"data %d\n%s\n" % (len(subject), subject))
+    if tip:
+        out.append(f"from {tip}\n".encode())
+    for path, content in changes.items():
+        if content is None:
+            out.append(f"D {path}\n".encode())
+            continue
+        data = content.encode() if isinstance(content, str) else content
+        out.append(f"M {_mode(data)} inline {path}\ndata {len(data)}\n".encode() + data + b"\n")
+    run(repository, "fast-import", "--quiet", "--force", "--date-format=raw", stdin=b"".join(out))
+    return text(repository, "rev-parse", ref)
+
+
+def fetch(repository: Path, source: Path, refspec: str) -> None:
+    run(repository, "fetch", "--quiet", "--no-tags", str(source), refspec)
+
+
+def update_ref(repository: Path, ref: str, sha: str | None) -> None:
+    if sha is None:
+        run(repository, "update-ref", "-d", ref)
+    else:
+        run(repository, "update-ref", ref, sha)
+
+
+def merge_tree(repository: Path, base: str, head: str) -> str | None:
+    """The tree of `head` merged into `base`; None on a conflict."""
+    done = run(repository, "merge-tree", "--write-tree", base, head, check=False)
+    if done.returncode == 0:
+        return done.stdout.decode().split()[0]
+    if done.returncode == 1:
+        return None
+    raise GitError(f"merge-tree {base} {head}: {done.stderr.decode(errors='replace').strip()}")
+
+
+def commit_tree(repository: Path, tree: str, parents: list[str], *, message: str, author: str, when: datetime) -> str:
+    name, _, email = author.rstrip(">").partition(" <")
+    seconds = f"{int(when.timestamp())} +0000"
+    body = f"tree {tree}\n" + "".join(f"parent {parent}\n" for parent in parents)
+    body += f"author {name} <{email}> {seconds}\ncommitter {GITHUB_COMMITTER} {seconds}\n\n{message}\n"
+    done = run(repository, "hash-object", "-t", "commit", "-w", "--stdin", stdin=body.encode())
+    return done.stdout.decode().strip()
+
+
+def merge_base(repository: Path, one: str, other: str) -> str | None:
+    return run(repository, "merge-base", one, other, check=False).stdout.decode().strip() or None
+
+
+def is_ancestor(repository: Path, older: str, newer: str) -> bool:
+    return run(repository, "merge-base", "--is-ancestor", older, newer, check=False).returncode == 0
+
+
+def read(repository: Path, revision: str, path: str) -> tuple[str, bytes] | None:
+    """(blob SHA, content) of a file at a revision; None if it is absent or not a file."""
+    done = run(repository, "rev-parse", "--quiet", "--verify", f"{revision}:{path}", check=False)
+    sha = done.stdout.decode().strip()
+    if not sha or text(repository, "cat-file", "-t", sha) != "blob":
+        return None
+    return sha, run(repository, "cat-file", "blob", sha).stdout
+
+
+@dataclass(frozen=True)
+class Entry:
+    mode: str
+    type: str  # blob, tree, commit (a submodule)
+    sha: str
+    size: int
+    path: str  # relative to the folder that was listed
+
+
+def listing(repository: Path, revision: str, folder: str) -> list[Entry] | None:
+    """What is directly in `folder` ("" is the root) at a revision; None if there is no such folder."""
+    where = f"{revision}:{folder}"
+    done = run(repository, "ls-tree", "-l", "-z", where, check=False)
+    if done.returncode != 0:
+        return None
+    entries = []
+    for row in done.stdout.decode().split("\0"):
+        if row:
+            head, _, path = row.partition("\t")
+            mode, kind, sha, size = head.split()
+            entries.append(Entry(mode, kind, sha, 0 if size == "-" else int(size), path))
+    return entries
+
+
+@lru_cache(maxsize=4096)
+def describe(repository: Path, sha: str) -> Commit:
+    """A commit by its full SHA; it never changes, so the answer is kept."""
+    form = "%H%x00%T%x00%P%x00%an%x00%ae%x00%ct%x00%B"
+    fields = run(repository, "log", "-1", f"--format={form}", sha).stdout.decode().split("\0")
+    when = datetime.fromtimestamp(int(fields[5]), tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return Commit(fields[0], fields[1], tuple(fields[2].split()), fields[3], fields[4], when, fields[6].strip())
+
+
+def log(repository: Path, since: str | None, until: str) -> list[str]:
+    """SHAs reachable from `until` and not from `since`, oldest first."""
+    spec = f"{since}..{until}" if since else until
+    return text(repository, "rev-list", "--reverse", spec).split()
+
+
+@dataclass(frozen=True)
+class FileChange:
+    path: str
+    status: str  # added, modified, removed
+    additions: int
+    deletions: int
+    sha: str  # blob
+
+
+_STATUS = {"A": "added", "M": "modified", "D": "removed", "T": "changed"}
+
+
+def diff(repository: Path, base: str, head: str) -> list[FileChange]:
+    raw = text(repository, "diff-tree", "-r", "--no-renames", "--raw", "--no-abbrev", base, head).splitlines()
+    numbers = text(repository, "diff-tree", "-r", "--no-renames", "--numstat", base, head).splitlines()
+    counts = {}
+    for line in numbers:
+        plus, minus, path = line.split("\t")
+        counts[path] = (0 if plus == "-" else int(plus), 0 if minus == "-" else int(minus))
+    changes = []
+    for line in raw:
+        head_part, _, path = line.partition("\t")
+        fields = head_part.split()
+        plus_minus = counts.get(path, (0, 0))
+        blob = fields[2] if fields[4] == "D" else fields[3]
+        changes.append(FileChange(path, _STATUS[fields[4][0]], *plus_minus, blob))
+    return changes

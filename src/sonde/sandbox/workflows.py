@@ -1,0 +1,55 @@
+"""Which workflow files there are at a commit, which of them an event starts, and what a run of one is called."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sonde.sandbox import git
+from sonde.sandbox.runner.expressions import interpolate
+from sonde.sandbox.runner.model import RunnerError
+from sonde.sandbox.runner.workflow import Workflow, parse
+
+FOLDER = ".github/workflows"
+
+
+@dataclass(frozen=True)
+class File:
+    """A workflow file at a commit: parsed, or why it could not be."""
+
+    path: str
+    text: str
+    workflow: Workflow | None
+    error: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.workflow.name if self.workflow else self.path
+
+
+def load(bare: Path, sha: str, path: str) -> File | None:
+    """One workflow file; None if there is none of that path at `sha`."""
+    found = git.read(bare, sha, path)
+    if found is None:
+        return None
+    text = found[1].decode(errors="replace")
+    try:
+        return File(path, text, parse(text, path))
+    except RunnerError as error:
+        return File(path, text, None, str(error))
+
+
+def load_all(bare: Path, sha: str) -> list[File]:
+    entries = git.listing(bare, sha, FOLDER) or []
+    paths = [f"{FOLDER}/{entry.path}" for entry in entries if entry.path.endswith((".yml", ".yaml"))]
+    return [file for path in paths if (file := load(bare, sha, path))]
+
+
+def title(workflow: Workflow, otherwise: str, contexts: Mapping[str, Any]) -> str:
+    """`display_title` of a run: `run-name` with its expressions, else what GitHub shows for the event."""
+    if not workflow.run_name:
+        return otherwise
+    try:
+        return interpolate(workflow.run_name, contexts).strip() or otherwise
+    except RunnerError:
+        return otherwise
