@@ -5,7 +5,7 @@ The world starts a run with `executor.start(request, report)` and learns what be
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 from sonde.sandbox.runner.model import (
@@ -16,11 +16,12 @@ from sonde.sandbox.runner.model import (
     JobStarted,
     Report,
     RunCompleted,
+    RunEvent,
     RunRequest,
     RunStarted,
 )
 
-Execute = Callable[[RunRequest, Report], object]
+Execute = Callable[[RunRequest, Report, threading.Event], object]
 
 
 class Executor(Protocol):
@@ -30,8 +31,8 @@ class Executor(Protocol):
     def cancel(self, run_id: int) -> None:
         """Try to stop a run; what has begun may go on. The world shows it as cancelled once it ends."""
 
-    def idle(self) -> bool:
-        """Whether nothing will be reported without somebody asking for it."""
+    def busy(self) -> set[int]:
+        """Ids of the runs of which more will be reported without anybody asking for it."""
 
     def stop(self) -> None:
         """Begin nothing more and wait for what runs."""
@@ -44,45 +45,46 @@ class ThreadExecutor:
         self._execute = execute
         self._pool = ThreadPoolExecutor(max_workers=at_once, thread_name_prefix="runner")
         self._lock = threading.Lock()
-        self._open: dict[int, tuple[Future[None], RunRequest, Report]] = {}
+        self._cancels: dict[int, threading.Event] = {}  # of the runs that are not completed
 
     def start(self, request: RunRequest, report: Report) -> None:
+        cancel = threading.Event()
         with self._lock:
-            future = self._pool.submit(self._run, request, report)
-            self._open[request.run_id] = (future, request, report)
+            self._cancels[request.run_id] = cancel
+            self._pool.submit(self._run, request, report, cancel)
 
-    def _run(self, request: RunRequest, report: Report) -> None:
+    def _run(self, request: RunRequest, report: Report, cancel: threading.Event) -> None:
         last = RunCompleted(request.run_id, "failure", "the runner ended without a conclusion")
 
-        def keep_last(event: object) -> None:
+        def pass_on(event: RunEvent) -> None:
             nonlocal last
             if isinstance(event, RunCompleted):
-                last = event  # told below, when the run counts as closed: who sees it completed may start the next
+                last = event  # told below, so that there is one end whatever the runner did
             else:
-                report(event)  # type: ignore[arg-type]
+                report(event)
 
         try:
-            self._execute(request, keep_last)
+            self._execute(request, pass_on, cancel)
         except Exception as error:  # noqa: BLE001 - a bug of the runner fails the run that met it, and no other
             last = RunCompleted(request.run_id, "failure", f"{type(error).__name__}: {error}")
-        with self._lock:
-            self._open.pop(request.run_id, None)
         report(last)
+        with self._lock:
+            del self._cancels[request.run_id]
 
     def cancel(self, run_id: int) -> None:
         with self._lock:
-            found = self._open.get(run_id)
-            if found is None or not found[0].cancel():
-                return
-            del self._open[run_id]
-        found[2](RunCompleted(run_id, "cancelled", "cancelled before it began"))
+            if run_id in self._cancels:
+                self._cancels[run_id].set()
 
-    def idle(self) -> bool:
+    def busy(self) -> set[int]:
         with self._lock:
-            return not self._open
+            return set(self._cancels)
 
     def stop(self) -> None:
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        with self._lock:
+            for cancel in self._cancels.values():
+                cancel.set()
+        self._pool.shutdown(wait=True)
 
 
 class RecordingExecutor:
@@ -122,8 +124,8 @@ class RecordingExecutor:
     def cancel(self, run_id: int) -> None:
         self.complete(run_id, "cancelled")
 
-    def idle(self) -> bool:
-        return True
+    def busy(self) -> set[int]:
+        return set()
 
     def stop(self) -> None:
         return

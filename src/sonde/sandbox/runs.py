@@ -218,7 +218,6 @@ class Runs(Accounts):
             repository_id=of.id,
             repository_owner_id=self.account(of.owner).id,
             bare_repository=self.bare(of),
-            default_branch=of.default_branch,
             workflow_path=run.workflow_path,
             workflow_text=text,
             event_name=run.event,
@@ -254,7 +253,7 @@ class Runs(Accounts):
             run.updated_at = self.time()
             match event:
                 case RunStarted():
-                    self._run_started(run, event.title)
+                    self._run_started(run)
                 case JobQueued():
                     self._job_queued(run, event.job)
                 case JobStarted():
@@ -266,9 +265,8 @@ class Runs(Accounts):
                 case RunCompleted():
                     self._run_completed(run, event)
 
-    def _run_started(self, run: Run, title: str) -> None:
+    def _run_started(self, run: Run) -> None:
         run.status, run.started_at = "in_progress", self.time()
-        run.title = title or run.title
         self._emit_run("in_progress", run)
 
     def _job_queued(self, run: Run, facts: JobFacts) -> None:

@@ -5,7 +5,6 @@ import socket
 import threading
 from collections.abc import Callable
 from datetime import datetime
-from importlib import import_module
 from pathlib import Path
 from typing import Self
 
@@ -17,6 +16,7 @@ from sonde.sandbox.executor import Executor, ThreadExecutor
 from sonde.sandbox.faults import Faults
 from sonde.sandbox.keys import make_pki
 from sonde.sandbox.oidc import Issuer
+from sonde.sandbox.runner.execute import execute
 from sonde.sandbox.state import utc_now
 from sonde.sandbox.web import API_ROOT, ISSUER_ROOT, CuttableProtocol, Web
 from sonde.sandbox.world import World
@@ -32,7 +32,7 @@ class Sandbox:
     `world.set_webhook(url)` to be told of events.
     """
 
-    def __init__(self, world: World, executor: Executor | None, *, port: int = 0) -> None:
+    def __init__(self, world: World, executor: Executor, *, port: int = 0) -> None:
         folder = world.folder
         make_pki(folder, world.now())
         self.world = world
@@ -66,7 +66,7 @@ class Sandbox:
         """Without `executor`, workflows run for real on threads of this process."""
         known = (folder / "state.json").exists()
         world = World.load(folder, now=now) if known else World.create(folder, now=now, persist=persist)
-        return cls(world, executor or real_executor(), port=port)
+        return cls(world, executor or ThreadExecutor(execute), port=port)
 
     def _config(self) -> uvicorn.Config:
         return uvicorn.Config(
@@ -110,12 +110,15 @@ class Sandbox:
 
         What a server does in answer to a webhook is its own affair: wait for that with `world.wait_until(condition)`.
         """
-        self.world.wait_until(lambda: self.courier.idle() and (self.executor is None or self.executor.idle()), timeout)
+        self.world.wait_until(self._quiet, timeout)
+
+    def _quiet(self) -> bool:
+        runs = self.world.records.runs
+        return self.courier.idle() and all(runs[number].status == "completed" for number in self.executor.busy())
 
     def stop(self) -> None:
         """End in order: no more runs, no more webhooks, no more answers. Idempotent."""
-        if self.executor is not None:
-            self.executor.stop()
+        self.executor.stop()
         if self._thread.is_alive():
             self.courier.stop()
             self._server.should_exit = True
@@ -127,8 +130,3 @@ class Sandbox:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
-
-
-def real_executor() -> Executor:
-    execute = import_module("sonde.sandbox.runner.execute").execute
-    return ThreadExecutor(execute)
