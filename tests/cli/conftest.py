@@ -121,6 +121,7 @@ def checkout(tmp_path):
     """A git repository of acme/infra with one stack and one component."""
     root = tmp_path / "infra"
     (root / "stacks").mkdir(parents=True)
+    (root / "README").write_text("infra")
     (root / "atmos.yaml").write_text(
         'base_path: "."\nstacks:\n  base_path: stacks\n  included_paths: ["**/*"]\n  name_pattern: "{stage}"\n'
         "components:\n  terraform:\n    base_path: components/terraform\n"

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from sonde.cli import client, transport
+from sonde.cli.commit import send
 from sonde.cli.errors import ApiError, NoAnswerError, RefusedError, SignInError
 from sonde.cli.log import Log
 from sonde.cli.process import Process
@@ -57,7 +58,7 @@ def push(session):
 
 
 def commit(session):
-    return client.commit(session, commits.CommitRequest("feature/x", commits.FileChanges(), "msg"))
+    return send(session, commits.CommitRequest("feature/x", commits.FileChanges(), "msg"))
 
 
 def test_a_lock_carries_token_type_length_and_our_name_behind_the_one_servers_know(session, plane):

@@ -27,14 +27,14 @@ def test_staged_files_and_deletions_are_sent_and_the_sha_printed(commit, plane, 
     (checkout / "new.bin").write_bytes(b"\x00\xff")
     (checkout / "not-staged").write_text("x")
     git(checkout, "add", "new.bin")
-    git(checkout, "rm", "-q", "stacks/dev.yaml")
+    git(checkout, "rm", "-q", "README")
     done = commit("--comment", "formatted")
     assert (done.returncode, done.stdout) == (0, "c0ffee\n")
     assert plane.seen[0].body == {
         "branch": "feature/x",
         "changes": {
             "additions": [{"path": "new.bin", "contents": base64.b64encode(b"\x00\xff").decode()}],
-            "deletions": [{"path": "stacks/dev.yaml"}],
+            "deletions": [{"path": "README"}],
         },
         "commitMessage": "style: fmt",
         "comment": "formatted",

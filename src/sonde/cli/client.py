@@ -4,7 +4,7 @@
 | ------------------ | ------------------------------------------- | -------- |
 | lock, unlock       | `success` is true in the body               | 1        |
 | upload             | HTTP status 200 to 399, whatever the body   | 4        |
-| commit             | HTTP status 200 to 399 and a decodable body | 4        |
+| commit (`commit`)  | HTTP status 200 to 399 and a decodable body | 4        |
 
 A lock is never sent twice: after a lost answer the first may stand.
 """
@@ -14,13 +14,13 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from sonde import __version__
-from sonde.cli import answers, oidc, transport
+from sonde.cli import answers, transport
 from sonde.cli.errors import ApiError, DecodeError, NoAnswerError, RefusedError, SignInError
 from sonde.cli.log import Log
 from sonde.cli.process import Process
 from sonde.cli.settings import DEFAULT_BASE_URL, ProSettings
 from sonde.cli.transport import Answer, Request, Transport
-from sonde.wire import codec, commits, locks
+from sonde.wire import codec, locks
 
 # Servers read the version out of the part that comes first (protocol.md §2); our own name stands behind it.
 USER_AGENT = f"atmos/1.227.0 (linux; amd64) sonde/{__version__}"
@@ -45,6 +45,8 @@ class Session:
         """Exchange a freshly minted OIDC token for a session. A static token cannot be renewed and is kept."""
         if self.settings.token:
             return
+        from sonde.cli import oidc  # what a static token never needs
+
         # The Go client asks both of these without the proxy and waits 15 s for the headers (protocol.md §2).
         direct = replace(self.wire, proxies=False, header_timeout=EXCHANGE_HEADER_TIMEOUT)
         self.token = oidc.sign_in(self.settings, direct, USER_AGENT)
@@ -103,20 +105,6 @@ def _confirmed(session: Session, method: str, request: Any, shape: answers.Shape
     return said.data
 
 
-def commit(session: Session, request: commits.CommitRequest) -> str:
-    """Have the control plane commit; the SHA, empty if the answer names none. Raises ApiError after four attempts."""
-    body = transport.encode(codec.to_json(request))
-
-    def attempt() -> str:
-        answer = _accepted(session, "CreateCommit", "POST", commits.PATH, body)
-        try:
-            return str(answers.read(answer.body, answers.COMMIT).data.get("sha", ""))
-        except DecodeError as error:
-            raise error.prefixed("failed to unmarshal API response: ") from error
-
-    return retried(session, "CreateCommit", attempt)
-
-
 def upload(session: Session, operation: str, method: str, path: str, payload: Any) -> None:
     """Send an upload (affected stacks, instances, a status) until it is accepted. Raises ApiError.
 
@@ -124,10 +112,11 @@ def upload(session: Session, operation: str, method: str, path: str, payload: An
     acted can tell.
     """
     body = payload if isinstance(payload, bytes) else transport.encode(codec.to_json(payload))
-    retried(session, operation, lambda: _accepted(session, operation, method, path, body))
+    retried(session, operation, lambda: accepted(session, operation, method, path, body))
 
 
-def _accepted(session: Session, operation: str, method: str, path: str, body: bytes) -> Answer:
+def accepted(session: Session, operation: str, method: str, path: str, body: bytes) -> Answer:
+    """One attempt whose HTTP status decides. Raises RefusedError or NoAnswerError."""
     answer = session.send(method, path, body)
     if 200 <= answer.status < 400:
         return answer

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import click
 
-from sonde.cli import client, oidc, options, process, project
-from sonde.cli.errors import ApiError, CliError, SignInError
+from sonde.cli import answers, client, oidc, options, process, project, transport
+from sonde.cli.errors import ApiError, CliError, DecodeError, SignInError
 from sonde.cli.process import Process
 from sonde.cli.settings import ProSettings
-from sonde.wire import commits
+from sonde.wire import codec, commits
 from sonde.wire.commits import CommitRequest, FileAddition, FileChanges, FileDeletion
 
 BRANCH = re.compile(r"[\w.\-/]+", re.ASCII)
@@ -49,10 +49,24 @@ def commit(ctx: click.Context, message: str, comment: str, pattern: str, *, ever
         return
     request = CommitRequest(branch=branch, changes=changes, message=message, comment=comment or None)
     try:
-        sha = client.commit(project.session(home), request)
+        sha = send(project.session(home), request)
     except ApiError as error:
         raise error.prefixed("failed to create commit via Atmos Pro: ") from error
     world.stdout.write(f"✓ Commit created: {sha}\n" if world.stdout.isatty() else f"{sha}\n")
+
+
+def send(session: client.Session, request: CommitRequest) -> str:
+    """Have the control plane commit; the SHA, empty if the answer names none. Raises ApiError after four attempts."""
+    body = transport.encode(codec.to_json(request))
+
+    def attempt() -> str:
+        answer = client.accepted(session, "CreateCommit", "POST", commits.PATH, body)
+        try:
+            return str(answers.read(answer.body, answers.COMMIT).data.get("sha", ""))
+        except DecodeError as error:
+            raise error.prefixed("failed to unmarshal API response: ") from error
+
+    return client.retried(session, "CreateCommit", attempt)
 
 
 def _check_texts(message: str, comment: str) -> None:

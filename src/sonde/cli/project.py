@@ -1,14 +1,18 @@
-"""The project around the current folder, as a command needs it: settings, log and the sign-in."""
+"""The project around the current folder, as a command needs it: configuration, settings, log and the sign-in."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from sonde.cli import client
-from sonde.cli.errors import ApiError
+from sonde.cli.errors import ApiError, CliError
 from sonde.cli.log import Log
 from sonde.cli.process import Process
 from sonde.cli.settings import ProSettings
+from sonde.stacks import config
+from sonde.stacks.config import Config
 
 
 @dataclass(frozen=True)
@@ -16,24 +20,20 @@ class Project:
     """What atmos.yaml, the environment and the flags say together."""
 
     process: Process
+    config: Config
     pro: ProSettings
     log: Log
 
 
 def load(process: Process, flags: Mapping[str, Any]) -> Project:
-    """Read the project's configuration. Raises StacksError where there is none."""
-    env = process.env
-    pro = ProSettings(
-        base_url=env.get("ATMOS_PRO_BASE_URL", ""),
-        endpoint=env.get("ATMOS_PRO_ENDPOINT", ""),
-        token=env.get("ATMOS_PRO_TOKEN", ""),
-        workspace_id=env.get("ATMOS_PRO_WORKSPACE_ID", ""),
-        run_id=env.get("ATMOS_PRO_RUN_ID", ""),
-        oidc_request_url=env.get("ACTIONS_ID_TOKEN_REQUEST_URL", ""),
-        oidc_request_token=env.get("ACTIONS_ID_TOKEN_REQUEST_TOKEN", ""),
-    )
-    level = str(flags.get("logs-level") or env.get("ATMOS_LOGS_LEVEL") or "Warning")
-    return Project(process, pro, Log(process.stderr, level))
+    """Read the project's configuration. Raises StacksError for one that is wrong, CliError where there are no stacks."""
+    loaded = config.load(cwd=process.cwd, env=process.env, flags=_flags(flags))
+    log = Log(process.stderr, str(loaded.get("logs.level") or "Warning"))
+    for warning in loaded.warnings:
+        log.warning(warning)
+    loaded.require_stacks()
+    _require_manifests(loaded.stacks_base, str(loaded.get("stacks.base_path")))
+    return Project(process, loaded, _pro(loaded), log)
 
 
 def session(project: Project) -> client.Session:
@@ -42,3 +42,42 @@ def session(project: Project) -> client.Session:
         return client.open_session(project.pro, project.process, project.log)
     except ApiError as error:
         raise error.prefixed("failed to create API client ") from error
+
+
+def _flags(given: Mapping[str, Any]) -> config.Flags:
+    return config.Flags(
+        base_path=given.get("base-path", ""),
+        config=given.get("config", ()),
+        config_path=given.get("config-path", ()),
+        profiles=given.get("profile", ()),
+        logs_level=given.get("logs-level", ""),
+        logs_file=given.get("logs-file", ""),
+    )
+
+
+def _pro(loaded: Config) -> ProSettings:
+    pro = loaded.pro
+    return ProSettings(
+        base_url="" if pro.base_url.is_default else pro.base_url.text,
+        endpoint=pro.endpoint.text,
+        token=pro.token.text,
+        workspace_id=pro.workspace_id.text,
+        run_id=pro.run_id.text,
+        oidc_request_url=pro.oidc_request_url.text,
+        oidc_request_token=pro.oidc_request_token.text,
+        max_payload_bytes=pro.max_payload_bytes,
+    )
+
+
+def _require_manifests(folder: Path, written: str) -> None:
+    """A project without stacks is a wrong folder, more often than not (stacks.md §11.1)."""
+    if not folder.is_dir():
+        missing = "the directory does not exist"
+    elif not any(name.endswith((".yaml", ".yml")) for _, _, names in os.walk(folder) for name in names):
+        missing = "it holds no manifest"
+    else:
+        return
+    raise CliError(
+        f"atmos.yaml names {written} as the directory of the stacks, but {missing}: {folder}",
+        hints=["Run at the top of the project, or set `stacks.base_path` (ATMOS_STACKS_BASE_PATH)."],
+    )
