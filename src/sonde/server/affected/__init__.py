@@ -1,0 +1,1 @@
+"""Uploads of what a change affects, and how they meet the trigger they answer."""

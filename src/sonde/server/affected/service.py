@@ -1,0 +1,119 @@
+"""Use cases: receive an upload; let it meet its trigger."""
+
+import hashlib
+import json
+from dataclasses import replace
+from typing import Any
+
+from sonde.server.affected import decide, store
+from sonde.server.affected.model import Match, Upload, UploadState, Wait
+from sonde.server.auth.model import Actor
+from sonde.server.auth.service import repository_for
+from sonde.server.dispatches import service as dispatches
+from sonde.server.dispatches import store as triggers
+from sonde.server.instances import store as instances
+from sonde.server.kernel.db import Database, Tx
+from sonde.server.kernel.http import RefusedError
+from sonde.server.kernel.ids import new_id
+from sonde.server.kernel.log import log
+from sonde.wire.affected import AffectedItem, AffectedUpload
+from sonde.wire.codec import to_json
+from sonde.wire.envelope import ErrorTag
+
+MAX_DEPTH = 64
+
+
+def receive(tx: Tx, actor: Actor, body: AffectedUpload) -> str:
+    """Store an upload; returns its id. The same content from the same session within minutes is one upload.
+
+    Raises RefusedError 400 for a body that names no commit, 403 for another repository.
+    """
+    if not body.head_sha:
+        raise RefusedError(
+            400, ErrorTag.BAD_REQUEST, "head_sha is empty: the upload does not say which commit it speaks of."
+        )
+    repository = repository_for(tx, actor, body.repo_owner, body.repo_name)
+    items = tuple(stripped(item) for item in body.stacks)
+    upload = Upload(
+        id=new_id("upl", tx.now),
+        repository_id=repository.id,
+        head_sha=body.head_sha.lower(),
+        base_sha=body.base_sha.lower(),
+        event_name=str(actor.claims.get("event_name", "")),
+        ref=str(actor.claims.get("ref", "")),
+        items=items,
+        digest=digest(items, body.base_sha),
+        received_at=tx.now,
+        state=UploadState.WAITING,
+        because="just arrived",
+        trigger_id=None,
+    )
+    if not store.same_from(tx, actor.credential_id, upload):
+        store.put(tx, upload, actor.credential_id)
+    return upload.id
+
+
+def stripped(item: AffectedItem, depth: int = 0) -> AffectedItem:
+    """An item with nothing but what dispatching needs: names, order, `settings.pro`. Vars never reach the database."""
+    if depth > MAX_DEPTH:
+        raise RefusedError(400, ErrorTag.BAD_REQUEST, f"dependents are nested deeper than {MAX_DEPTH} levels.")
+    pro = (item.settings or {}).get("pro")
+    return AffectedItem(
+        component=item.component,
+        stack=item.stack,
+        dependents=tuple(stripped(dependent, depth + 1) for dependent in item.dependents),
+        included_in_dependents=item.included_in_dependents,
+        settings={"pro": pro} if pro is not None else None,
+        deleted=item.deleted,
+        deletion_type=item.deletion_type,
+    )
+
+
+def digest(items: tuple[AffectedItem, ...], base_sha: str) -> str:
+    """What two uploads of the same content share, whatever the order of their items (the client's order is random)."""
+    parts = sorted(json.dumps(_ordered(to_json(item)), sort_keys=True) for item in items)
+    return hashlib.sha256(json.dumps([base_sha, parts]).encode()).hexdigest()
+
+
+def _ordered(item: Any) -> Any:
+    return {
+        **item,
+        "dependents": sorted(
+            (_ordered(part) for part in item["dependents"]), key=lambda part: (part["stack"], part["component"])
+        ),
+    }
+
+
+def meet(db: Database, upload_id: str) -> bool:
+    """Let an upload meet the trigger it answers, and plan its dispatches: one transaction. False where it had to wait."""
+    with db.write("upload.match") as tx:
+        upload = store.take(tx, upload_id)
+        if upload is None:
+            return False
+        at = triggers.triggers_at(tx, upload.repository_id, upload.head_sha)
+        decision = decide.match(upload, at, store.digests_by_trigger(tx, [item.id for item in at]))
+        if isinstance(decision, Wait):
+            store.settle(tx, upload.id, UploadState.WAITING, decision.because, None)
+            return False
+        if not decision.repeated:
+            _answer(tx, upload, decision)
+        state = UploadState.REPEATED if decision.repeated else UploadState.MATCHED
+        store.settle(tx, upload.id, state, decision.because, decision.trigger_id)
+    log.info("upload.matched", upload=upload.id, trigger=decision.trigger_id, repeated=decision.repeated)
+    return True
+
+
+def _answer(tx: Tx, upload: Upload, decision: Match) -> None:
+    trigger = triggers.trigger(tx, decision.trigger_id, lock=True)
+    if trigger is None:
+        return
+    wanted = decide.plan(upload.items, trigger)
+    for item in wanted.dispatches:
+        instances.ensure(tx, upload.repository_id, item.instance.stack, item.instance.component)
+    notes = tuple(dict.fromkeys((*trigger.notes, *wanted.notes)))
+    dispatches.plan(tx, trigger, upload.id, replace(wanted, notes=notes))
+
+
+def wake(tx: Tx, repository_id: str, shas: tuple[str, ...]) -> None:
+    """Uploads for these SHAs are to be looked at again."""
+    store.wake(tx, repository_id, shas)

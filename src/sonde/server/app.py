@@ -1,0 +1,169 @@
+"""The HTTP application: the routes of `wiring` behind one door, health, and the pages."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+
+import structlog
+from anyio import to_thread
+from fastapi import FastAPI
+from sqlalchemy import text
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from sonde.server.auth import service as auth
+from sonde.server.engine import Engine
+from sonde.server.kernel.http import Call, Reply, answer_for, envelope, read_body, success
+from sonde.server.kernel.ids import new_trace_id
+from sonde.server.kernel.log import log
+from sonde.server.webhooks import api as webhooks
+from sonde.server.wiring import EXCHANGE, ROUTES, ApiHandler, Site
+from sonde.wire.envelope import Envelope, ErrorTag
+from sonde.wire.limits import WEBHOOK_CAP, cap_of
+
+THREADS = 64  # requests that may wait for the database at once
+PREFIX = "/api/v1/"
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+class CollapseSlashes:
+    """`//api/v1//locks` is `/api/v1/locks`: clients join their settings by plain concatenation (protocol.md §1)."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Rewrite the path, then go on. A percent-encoded slash in a segment is not touched."""
+        if scope["type"] == "http" and "//" in scope["path"]:
+            scope = {**scope, "path": "/" + "/".join(part for part in scope["path"].split("/") if part)}
+        await self._app(scope, receive, send)
+
+
+def make_app(site: Site, engine: Engine) -> FastAPI:
+    """The application of one server."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        to_thread.current_default_thread_limiter().total_tokens = THREADS
+        engine.start()
+        yield
+        await to_thread.run_sync(engine.stop)
+        site.db.close()
+        log.info("server.stopped")
+
+    app = FastAPI(title="Sonde", openapi_url=None, docs_url=None, redoc_url=None, lifespan=lifespan)
+    app.add_middleware(CollapseSlashes)
+    method, path, exchange = EXCHANGE
+    app.add_route(PREFIX + path, _door(path, partial(exchange, site.trust)), methods=[method])
+    for route in _by_path():
+        app.add_route(
+            PREFIX + route[0], _door(route[0], partial(_authorized, site, engine, route[1])), methods=list(route[1])
+        )
+    receive = partial(_webhook, site, engine)
+    app.add_route("/webhooks/github", _door("webhooks/github", receive, cap=WEBHOOK_CAP), methods=["POST"])
+    app.add_route("/healthz", _healthz, methods=["GET"])
+    app.add_route("/readyz", partial(_readyz, site), methods=["GET"])
+    app.add_exception_handler(HTTPException, _not_routed)
+    app.add_exception_handler(Exception, _crashed)
+    return app
+
+
+def _by_path() -> list[tuple[str, dict[str, ApiHandler]]]:
+    paths: dict[str, dict[str, ApiHandler]] = {}
+    for route in ROUTES:
+        paths.setdefault(route.path, {})[route.method] = route.handler
+    return list(paths.items())
+
+
+def _door(path: str, handler: Callable[[Call], Reply], *, cap: int | None = None) -> Endpoint:
+    limit = cap if cap is not None else cap_of(path)
+
+    async def endpoint(request: Request) -> Response:
+        trace_id = new_trace_id()
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(trace_id=trace_id)
+        try:
+            call = await _call(request, limit, trace_id)
+            reply = await to_thread.run_sync(handler, call)
+        except Exception as error:  # noqa: BLE001 - the one place where whatever went wrong becomes an envelope
+            return answer_for(error, trace_id=trace_id, request=f"{request.method} {path}")
+        return success(reply, trace_id=trace_id, request=f"{request.method} {path}")
+
+    return endpoint
+
+
+async def _call(request: Request, cap: int, trace_id: str) -> Call:
+    return Call(
+        method=request.method,
+        path=request.url.path,
+        body=await read_body(request, cap),
+        headers={name: value for name, value in request.headers.items()},  # noqa: C416 - a Headers object keeps the request alive
+        query=dict(request.query_params),
+        parameters=dict(request.path_params),
+        trace_id=trace_id,
+    )
+
+
+def _authorized(site: Site, engine: Engine, handlers: dict[str, ApiHandler], call: Call) -> Reply:
+    actor = auth.authenticate(site.trust, call.headers.get("authorization", ""))
+    structlog.contextvars.bind_contextvars(credential=actor.credential_id)
+    reply = handlers[call.method](site.db, actor, call)
+    engine.nudge()
+    return reply
+
+
+def _webhook(site: Site, engine: Engine, call: Call) -> Reply:
+    reply = webhooks.github(site.db, site.settings.github_webhook_secret, call)
+    engine.nudge()
+    return reply
+
+
+async def _healthz(_: Request) -> Response:
+    return JSONResponse({"status": "ok"})
+
+
+async def _readyz(site: Site, _: Request) -> Response:
+    """Ready when the database answers; says what the GitHub half still needs."""
+    try:
+        await to_thread.run_sync(partial(_ping, site))
+    except Exception as error:  # noqa: BLE001 - whatever keeps the database away means: not ready
+        return JSONResponse({"status": "unavailable", "database": str(error.__cause__ or error)}, 503)
+    missing = site.settings.github_missing
+    return JSONResponse(
+        {
+            "status": "ok",
+            "database": site.db.dialect,
+            "github": "ok" if not missing else f"missing: {', '.join(missing)}",
+        }
+    )
+
+
+def _ping(site: Site) -> None:
+    with site.db.read() as tx:
+        tx.run(text("SELECT 1 FROM workspaces LIMIT 1"))
+
+
+async def _not_routed(request: Request, error: Exception) -> Response:
+    """404 and 405: an envelope under /api/v1 and /webhooks, a plain line elsewhere."""
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for it
+    trace_id = new_trace_id()
+    if not request.url.path.startswith((PREFIX, "/webhooks/")):
+        return Response(f"{error.detail}\n", error.status_code, error.headers, "text/plain")
+    tag = ErrorTag.METHOD_NOT_ALLOWED if error.status_code == 405 else ErrorTag.NOT_FOUND
+    what = (
+        "does not take this method"
+        if error.status_code == 405
+        else "does not exist on this server; it may be newer or older than the client"
+    )
+    message = f"{request.method} {request.url.path} {what}."
+    body = Envelope(
+        success=False, status=error.status_code, error_tag=str(tag), error_message=message, trace_id=trace_id
+    )
+    return envelope(body, error.headers)
+
+
+async def _crashed(request: Request, error: Exception) -> Response:
+    return answer_for(error, trace_id=new_trace_id(), request=f"{request.method} {request.url.path}")

@@ -1,0 +1,1 @@
+"""Who is calling: GitHub OIDC exchange, sessions, static tokens."""

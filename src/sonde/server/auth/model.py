@@ -1,0 +1,65 @@
+"""Trust, by name: an unverified token becomes SignedClaims, SignedClaims and a link become a Session."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, NewType
+
+from sonde.server.workspaces.model import Repository
+
+UnverifiedJwt = NewType("UnverifiedJwt", str)
+SessionToken = NewType("SessionToken", str)
+
+
+class Permission(StrEnum):
+    """What a route asks for (product.md §4 #4)."""
+
+    AFFECTED_CREATE = "affected_stacks:create"
+    INSTANCES_CREATE = "instances:create"
+    INSTANCES_UPDATE = "instances:update"
+    LOCKS_CREATE = "locks:create"
+    LOCKS_DELETE = "locks:delete"
+
+
+@dataclass(frozen=True)
+class SignedClaims:
+    """Claims whose signature, issuer, audience and times were checked (reliability.md T1, T4)."""
+
+    issuer: str
+    jti: str
+    expires_at: int
+    repository_id: int
+    owner_id: int
+    repository: str
+    raw: Mapping[str, Any]
+
+    def text(self, name: str) -> str:
+        """A claim as text; empty where it is absent."""
+        value = self.raw.get(name)
+        return value if isinstance(value, str) else ""
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who a request acts for. `repository` is None only for a static token of a whole workspace.
+
+    `holder` names the owner of what it locks (reliability.md §4 rule 2); `claims` is empty for a static token.
+    """
+
+    workspace_id: str
+    repository: Repository | None
+    credential_id: str
+    holder: str
+    name: str
+    claims: Mapping[str, Any]
+
+    @property
+    def run_id(self) -> int | None:
+        """The workflow run that calls, by its signed claim."""
+        value = str(self.claims.get("run_id", ""))
+        return int(value) if value.isdigit() else None
+
+    @property
+    def reentrant(self) -> bool:
+        """Whether the holder is one single job; many jobs may share a static token."""
+        return bool(self.claims)

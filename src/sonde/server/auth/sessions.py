@@ -1,0 +1,81 @@
+"""Session tokens: a JWT of 60 minutes that clients may read, backed by a row that can be revoked (decisions.md, ruling 4)."""
+
+import threading
+
+import jwt
+
+from sonde.server.auth import store
+from sonde.server.auth.model import Actor, SessionToken
+from sonde.server.kernel.db import Database, Tx
+from sonde.server.kernel.ids import new_id, new_secret
+
+LIFETIME = 60 * 60 * 1000  # milliseconds
+ROTATE_AFTER = 30 * 86_400_000  # milliseconds; older keys keep verifying until they are deleted
+
+
+class KeyRing:
+    """The HMAC keys of session tokens, kept in the database so that replicas share them, cached here."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._keys: dict[str, str] = {}
+        self._newest: tuple[str, int] | None = None
+        self._lock = threading.Lock()
+
+    def secret(self, kid: str) -> str | None:
+        """The secret of a key id; reads the database once for an id another replica made."""
+        if kid not in self._keys:
+            with self._db.read() as tx:
+                self._load(tx)
+        return self._keys.get(kid)
+
+    def current(self) -> tuple[str, str]:
+        """The newest key as (kid, secret), made first where there is none or where it is a month old."""
+        with self._lock:
+            if self._newest is None:
+                with self._db.read() as tx:
+                    self._load(tx)
+                    self._make_if_due(tx.now)
+            assert self._newest is not None  # noqa: S101 - _make_if_due has just made one
+            return self._newest[0], self._keys[self._newest[0]]
+
+    def _make_if_due(self, now: int) -> None:
+        if self._newest and now - self._newest[1] < ROTATE_AFTER:
+            return
+        with self._db.write("keyring.create") as tx:
+            store.put_key(tx, new_id("key", tx.now), new_secret())
+            self._load(tx)
+
+    def _load(self, tx: Tx) -> None:
+        rows = store.keys(tx)
+        self._keys = {row.kid: row.secret for row in rows}
+        self._newest = (rows[0].kid, rows[0].created_at) if rows else None
+
+
+def mint(actor: Actor, session_id: str, key: tuple[str, str], now: int) -> SessionToken:
+    """A session token for `actor`; `now` in epoch milliseconds."""
+    kid, secret = key
+    payload = {
+        "typ": "ws:gh:action",
+        "sid": session_id,
+        "ws": actor.workspace_id,
+        "repository": actor.repository.full_name if actor.repository else "",
+        "iat": now // 1000,
+        "exp": (now + LIFETIME) // 1000,
+    }
+    return SessionToken(jwt.encode(payload, secret, algorithm="HS256", headers={"kid": kid}))
+
+
+def session_id_of(bearer: str, ring: KeyRing) -> str | None:
+    """The session that a bearer token proves, or None. Whether the session lives is the row's to say."""
+    try:
+        kid = jwt.get_unverified_header(bearer).get("kid")
+        secret = ring.secret(kid) if isinstance(kid, str) else None
+        if not secret:
+            return None
+        options = {"require": ["exp", "sid"], "verify_exp": False}  # the row's expiry, by the database's clock, decides
+        payload = jwt.decode(bearer, secret, algorithms=["HS256"], options=options)  # type: ignore[arg-type]
+    except jwt.InvalidTokenError:
+        return None
+    session_id = payload.get("sid")
+    return session_id if isinstance(session_id, str) else None

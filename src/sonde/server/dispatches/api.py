@@ -1,0 +1,58 @@
+"""`PATCH /api/v1/repos/{owner}/{repo}/instances`."""
+
+from sonde.server.auth.model import Actor
+from sonde.server.dispatches.model import InstanceName
+from sonde.server.dispatches.report import report
+from sonde.server.github.events import millis
+from sonde.server.instances.decide import LEGACY
+from sonde.server.instances.model import Report
+from sonde.server.kernel.db import Database
+from sonde.server.kernel.http import Call, RefusedError, Reply, decode
+from sonde.server.kernel.log import log
+from sonde.wire.envelope import ErrorTag
+from sonde.wire.instances import InstanceStatus
+
+COMMANDS = frozenset({"plan", "apply", "deploy", "remediate", "destroy"})
+
+
+def status(db: Database, actor: Actor, call: Call) -> Reply:
+    """A command's exit code for one instance, named in the query (product.md §2.5)."""
+    body = decode(InstanceStatus, call.body)
+    stack, component = call.query.get("stack", ""), call.query.get("component", "")
+    if not stack or not component:
+        raise RefusedError(400, ErrorTag.BAD_REQUEST, "The query must name stack and component.")
+    found = _report(body)
+    owner, name = call.parameters["owner"], call.parameters["repo"]
+    instance = InstanceName(stack, component)
+    done = db.submit(
+        "instance.status", lambda tx: report(tx, actor, owner=owner, name=name, instance=instance, found=found)
+    ).result()
+    log.info(
+        "instance.reported",
+        stack=stack,
+        component=done.component,
+        command=found.command,
+        exit_code=found.exit_code,
+        status=done.status,
+    )
+    return Reply({"status": done.status, "because": done.because})
+
+
+def _report(body: InstanceStatus) -> Report:
+    last_run = millis(body.last_run) or None
+    if body.command is None:
+        legacy = LEGACY.get(body.status or "")
+        if legacy is None:
+            raise RefusedError(
+                400,
+                ErrorTag.BAD_REQUEST,
+                "The body has neither command and exit_code nor a status of in_sync or drifted.",
+            )
+        return Report(legacy.command, legacy.exit_code, last_run)
+    if body.command not in COMMANDS:
+        raise RefusedError(
+            400, ErrorTag.BAD_REQUEST, f"command is {body.command!r}; it must be one of {', '.join(sorted(COMMANDS))}."
+        )
+    if body.exit_code is None or not -(2**31) <= body.exit_code < 2**31:
+        raise RefusedError(400, ErrorTag.BAD_REQUEST, "exit_code must be a whole number that a process can end with.")
+    return Report(body.command, body.exit_code, last_run)

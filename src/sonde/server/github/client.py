@@ -1,0 +1,244 @@
+"""The App's calls to GitHub: one function per call, a token per installation, and errors sorted by what they prove.
+
+Built on gidgethub's sans-I/O half and httpx2. Nothing is retried in here: whether a call may be made again is for the
+caller to know (reliability.md F15, F17).
+"""
+
+import json
+import ssl
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gidgethub
+import httpx2
+from gidgethub import apps, sansio
+
+from sonde.server.kernel.points import reached
+from sonde.server.workspaces.model import Repository
+
+TOKEN_REFRESH = 5 * 60  # seconds before a token's end at which we ask for the next
+API_VERSION = "2022-11-28"
+
+
+class GitHubError(Exception):
+    """A call that did not succeed. The subclasses say what that proves.
+
+    GitHubError
+    ├── NotSentError      the request never left, or GitHub refused it for now: it had no effect
+    ├── RejectedError     GitHub refused it for good: it had no effect
+    └── UnansweredError   5xx, a timeout or a broken connection: it may have taken effect
+    """
+
+
+class NotSentError(GitHubError):
+    """No effect; `wait` milliseconds until a new try makes sense."""
+
+    def __init__(self, message: str, wait: int = 5_000) -> None:
+        super().__init__(message)
+        self.wait = wait
+
+
+class RejectedError(GitHubError):
+    """No effect, and the same request will be refused again."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class UnansweredError(GitHubError):
+    """Perhaps it took effect."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A workflow run as the API tells it; `created_at` as GitHub writes it."""
+
+    id: int
+    url: str
+    title: str
+    status: str
+    conclusion: str
+    attempt: int
+    created_at: str
+
+
+class GitHub:
+    """One App on one GitHub. Thread-safe."""
+
+    def __init__(self, api_url: str, app_id: str, private_key: str, ca_file: Path | None) -> None:
+        context = ssl.create_default_context()
+        if ca_file:
+            context.load_verify_locations(ca_file)
+        self._api, self._app_id, self._key = api_url.rstrip("/"), app_id, private_key
+        self._http = httpx2.Client(verify=context, timeout=httpx2.Timeout(20, connect=5))
+        self._tokens: dict[int, tuple[str, float]] = {}
+        self._lock = threading.Lock()
+
+    def close(self) -> None:
+        """Close connections."""
+        self._http.close()
+
+    def _token(self, installation_id: int) -> str:
+        with self._lock:
+            token, until = self._tokens.get(installation_id, ("", 0.0))
+            if time.monotonic() < until:
+                return token
+            bearer = apps.get_jwt(app_id=self._app_id, private_key=self._key, expiration=9 * 60)
+            headers = sansio.create_headers("sonde", jwt=bearer)
+            answer = self._request(
+                "github.token", "POST", f"/app/installations/{installation_id}/access_tokens", headers, b""
+            )
+            token = str(answer["token"])
+            self._tokens[installation_id] = (token, time.monotonic() + 3600 - TOKEN_REFRESH)
+            return token
+
+    def _call(
+        self,
+        point: str,
+        repository: Repository,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        raw: bool = False,
+    ) -> Any:
+        if repository.installation_id is None:
+            raise RejectedError(
+                f"no App installation is known for {repository.full_name}; link it with sonde admin repo add … --installation-id N",
+                0,
+            )
+        accept = sansio.accept_format(media="raw") if raw else sansio.accept_format()
+        headers = sansio.create_headers("sonde", accept=accept, oauth_token=self._token(repository.installation_id))
+        data = json.dumps(body).encode() if body is not None else b""
+        try:
+            return self._request(point, method, f"/repos/{repository.full_name}{path}", headers, data)
+        except RejectedError as error:
+            if error.status == 401:  # revoked or clock-skewed: the next call asks for a new one
+                self._tokens.pop(repository.installation_id, None)
+                raise NotSentError(str(error)) from error
+            raise
+
+    def _request(self, point: str, method: str, path: str, headers: dict[str, str], body: bytes) -> Any:
+        headers = {**headers, "x-github-api-version": API_VERSION}
+        if body:
+            headers["content-type"] = "application/json; charset=utf-8"
+        reached(point, "before")
+        try:
+            answer = self._http.request(method, self._api + path, headers=headers, content=body)
+        except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
+            raise NotSentError(f"GitHub cannot be reached: {error}") from error
+        except httpx2.HTTPError as error:
+            raise UnansweredError(f"GitHub did not answer: {type(error).__name__} {error}") from error
+        reached(point, "after")
+        if answer.status_code in (403, 429) and (wait := _rate_wait(answer.headers)):
+            raise NotSentError(f"GitHub's rate limit: waiting {wait // 1000} s", wait)
+        if "raw" in headers["accept"] and answer.status_code == 200:
+            return answer.text
+        try:
+            return sansio.decipher_response(answer.status_code, answer.headers, answer.content)[0]
+        except gidgethub.GitHubBroken as error:
+            raise UnansweredError(f"GitHub answered {answer.status_code}") from error
+        except gidgethub.HTTPException as error:
+            raise RejectedError(f"GitHub answered {answer.status_code}: {error}", answer.status_code) from error
+
+    def workflow_file(self, repository: Repository, workflow: str, ref: str) -> str:
+        """The text of `.github/workflows/WORKFLOW` at a ref."""
+        return str(
+            self._call(
+                "github.workflow", repository, "GET", f"/contents/.github/workflows/{workflow}?ref={ref}", raw=True
+            )
+        )
+
+    def dispatch(
+        self, repository: Repository, workflow: str, ref: str, inputs: Mapping[str, str]
+    ) -> tuple[int, str] | None:
+        """Dispatch a workflow; its run's id and page, or None where GitHub answers without details."""
+        body = {"ref": ref, "inputs": dict(inputs), "return_run_details": True}
+        answer = self._call("github.dispatch", repository, "POST", f"/actions/workflows/{workflow}/dispatches", body)
+        if not isinstance(answer, dict) or "workflow_run_id" not in answer:
+            return None
+        return int(answer["workflow_run_id"]), str(answer.get("html_url", ""))
+
+    def runs(self, repository: Repository, workflow: str, since: str) -> list[Run]:
+        """Dispatched runs of a workflow created at `since` (YYYY-MM-DDTHH:MM:SSZ) or later, newest first, at most 100."""
+        query = f"event=workflow_dispatch&created=%3E%3D{since}&per_page=100"
+        answer = self._call("github.run.find", repository, "GET", f"/actions/workflows/{workflow}/runs?{query}")
+        return [_run(item) for item in answer["workflow_runs"]]
+
+    def run(self, repository: Repository, run_id: int) -> Run:
+        """One run as it is now."""
+        return _run(self._call("github.run.get", repository, "GET", f"/actions/runs/{run_id}"))
+
+    def cancel(self, repository: Repository, run_id: int) -> None:
+        """Ask GitHub to cancel a run."""
+        self._call("github.run.cancel", repository, "POST", f"/actions/runs/{run_id}/cancel")
+
+    def create_check(self, repository: Repository, body: Mapping[str, Any]) -> tuple[int, str]:
+        """Create a check run; its id and page."""
+        answer = self._call("github.check.create", repository, "POST", "/check-runs", body)
+        return int(answer["id"]), str(answer.get("html_url") or "")
+
+    def update_check(self, repository: Repository, check_id: int, body: Mapping[str, Any]) -> None:
+        """Edit a check run."""
+        self._call("github.check.update", repository, "PATCH", f"/check-runs/{check_id}", body)
+
+    def find_check(self, repository: Repository, sha: str, name: str, external_id: str) -> tuple[int, str] | None:
+        """The check run at `sha` that carries our `external_id`."""
+        path = f"/commits/{sha}/check-runs?check_name={name.replace(' ', '%20')}&filter=all&per_page=100"
+        answer = self._call("github.check.find", repository, "GET", path)
+        return next(
+            (
+                (int(i["id"]), str(i.get("html_url") or ""))
+                for i in answer["check_runs"]
+                if i.get("external_id") == external_id
+            ),
+            None,
+        )
+
+    def create_comment(self, repository: Repository, number: int, text: str) -> tuple[int, str]:
+        """Comment on a pull request; the comment's id and page."""
+        answer = self._call("github.comment.create", repository, "POST", f"/issues/{number}/comments", {"body": text})
+        return int(answer["id"]), str(answer.get("html_url") or "")
+
+    def update_comment(self, repository: Repository, comment_id: int, text: str) -> None:
+        """Edit a comment in place."""
+        self._call("github.comment.update", repository, "PATCH", f"/issues/comments/{comment_id}", {"body": text})
+
+    def find_comment(self, repository: Repository, number: int, marker: str) -> tuple[int, str] | None:
+        """The comment that carries our hidden marker; pages of 100 are read until it is found."""
+        for page in range(1, 51):
+            answer = self._call(
+                "github.comment.find", repository, "GET", f"/issues/{number}/comments?per_page=100&page={page}"
+            )
+            for item in answer:
+                if marker in (item.get("body") or ""):
+                    return int(item["id"]), str(item.get("html_url") or "")
+            if len(answer) < 100:
+                break
+        return None
+
+
+def _run(item: Mapping[str, Any]) -> Run:
+    return Run(
+        id=int(item["id"]),
+        url=str(item.get("html_url") or ""),
+        title=str(item.get("display_title") or item.get("name") or ""),
+        status=str(item.get("status") or ""),
+        conclusion=str(item.get("conclusion") or ""),
+        attempt=int(item.get("run_attempt") or 1),
+        created_at=str(item.get("created_at") or ""),
+    )
+
+
+def _rate_wait(headers: Mapping[str, str]) -> int:
+    """Milliseconds to wait where an answer is a rate limit; 0 where it is an ordinary refusal (reliability.md F16)."""
+    if (after := headers.get("retry-after", "")).isdigit():
+        return max(1, int(after)) * 1000
+    if headers.get("x-ratelimit-remaining") == "0" and (reset := headers.get("x-ratelimit-reset", "")).isdigit():
+        return max(1, int(reset) - int(time.time())) * 1000
+    return 0

@@ -1,0 +1,10 @@
+"""Webhook signatures (GitHub: "Validating webhook deliveries")."""
+
+import hashlib
+import hmac
+
+
+def genuine(secret: str, body: bytes, header: str) -> bool:
+    """Whether `X-Hub-Signature-256` fits the raw bytes; compared in constant time, SHA-256 only."""
+    expected = "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+    return hmac.compare_digest(expected.encode(), header.encode("utf-8", "surrogateescape"))

@@ -1,0 +1,1 @@
+"""Database, HTTP door, crash points, ids and logs: what every domain stands on. Knows no domain."""

@@ -1,0 +1,171 @@
+"""The HTTP door of `/api/v1`: bytes under a cap, one envelope for every answer, refusals in one place.
+
+No route declares a body model (FastAPI would parse it on the event loop): the door reads bytes, a handler decodes them on a
+worker thread. A handler is a plain function; what it raises becomes an envelope in `answer_for`.
+"""
+
+import json
+import zlib
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import msgspec
+from sqlalchemy.exc import DBAPIError, OperationalError
+from starlette.requests import Request
+from starlette.responses import Response
+
+from sonde.server.kernel.log import log
+from sonde.wire.codec import WireError, WireObject, from_json, to_json
+from sonde.wire.envelope import Envelope, ErrorTag
+
+T = TypeVar("T", bound=WireObject)
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request as a handler sees it: `body` is decompressed and under its cap, `parameters` come from the path."""
+
+    method: str
+    path: str
+    body: bytes
+    headers: Mapping[str, str]
+    query: Mapping[str, str]
+    parameters: Mapping[str, str]
+    trace_id: str
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A handler's success: `data` for the envelope, extra headers."""
+
+    data: Mapping[str, Any] = field(default_factory=dict)
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class RefusedError(Exception):
+    """A request that is refused at the door. `message` says what and the next step; it is all that most clients print."""
+
+    def __init__(
+        self,
+        status: int,
+        tag: ErrorTag,
+        message: str,
+        *,
+        context: Mapping[str, Any] | None = None,
+        data: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status, self.tag, self.message, self.context, self.data = status, tag, message, context, data
+
+
+def decode(cls: type[T], body: bytes) -> T:
+    """A body as a wire object. Raises RefusedError 400 naming the field; nothing else, whatever the bytes are."""
+    if b"\x00" in body or (b"\\u0000" in body and _holds_nul(body)):
+        raise _bad("a string holds the character NUL, which no database stores")
+    try:
+        if not cls.JSON:
+            return msgspec.json.decode(body, type=cls)
+        return from_json(cls, msgspec.json.decode(body))
+    except msgspec.ValidationError:  # perhaps `null` for an absent value, as Go reads it: the tolerant reader decides
+        return _tolerant(cls, body)
+    except (msgspec.DecodeError, WireError, RecursionError, UnicodeDecodeError) as error:
+        raise _bad(_reason(error)) from error
+
+
+def _tolerant(cls: type[T], body: bytes) -> T:
+    try:
+        return from_json(cls, msgspec.json.decode(body))
+    except (msgspec.DecodeError, WireError, RecursionError) as error:
+        raise _bad(_reason(error)) from error
+
+
+def _holds_nul(body: bytes) -> bool:
+    try:
+        return "\x00" in json.dumps(json.loads(body), ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return False  # the real decoder refuses it with its own words
+
+
+def _reason(error: BaseException) -> str:
+    return "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+
+
+def _bad(reason: str) -> RefusedError:
+    return RefusedError(400, ErrorTag.BAD_REQUEST, f"The request body is not valid: {reason}")
+
+
+async def read_body(request: Request, cap: int) -> bytes:
+    """The body, decompressed. Raises RefusedError 413 past `cap` bytes (decompressed size counts), 400 for broken gzip."""
+    gzipped = request.headers.get("content-encoding", "").lower() == "gzip"
+    inflate = zlib.decompressobj(31) if gzipped else None
+    parts: list[bytes] = []
+    size = 0
+    try:
+        async for chunk in _inflated(request.stream(), inflate, cap):
+            size += len(chunk)
+            if size > cap:
+                raise RefusedError(
+                    413,
+                    ErrorTag.PAYLOAD_TOO_LARGE,
+                    f"The request body is over {cap // 1024 // 1024} MiB. Send it in smaller parts.",
+                )
+            parts.append(chunk)
+    except zlib.error as error:
+        raise _bad(f"the gzip encoding is broken ({error})") from error
+    return b"".join(parts)
+
+
+async def _inflated(stream: AsyncIterator[bytes], inflate: Any, cap: int) -> AsyncIterator[bytes]:
+    async for chunk in stream:
+        yield inflate.decompress(chunk, cap + 1) if inflate else chunk
+
+
+def envelope(body: Envelope, headers: Mapping[str, str] | None = None) -> Response:
+    """An envelope as a response; the HTTP status is the envelope's."""
+    return Response(
+        json.dumps(to_json(body)),
+        body.status,
+        {**(headers or {}), "X-Trace-Id": body.trace_id or ""},
+        "application/json",
+    )
+
+
+def success(reply: Reply, *, trace_id: str, request: str) -> Response:
+    """The envelope of a handler's reply."""
+    return envelope(
+        Envelope(success=True, status=reply.status, data=reply.data, trace_id=trace_id, request=request), reply.headers
+    )
+
+
+def answer_for(error: BaseException, *, trace_id: str, request: str) -> Response:
+    """The envelope of anything that went wrong: a refusal, a database that cannot be written, a bug."""
+    refusal = error if isinstance(error, RefusedError) else _unexpected(error)
+    body = Envelope(
+        success=False,
+        status=refusal.status,
+        data=refusal.data,
+        request=request,
+        error_tag=str(refusal.tag),
+        error_message=refusal.message,
+        trace_id=trace_id,
+        context=refusal.context,
+    )
+    headers = {"Retry-After": "5"} if refusal.status == 503 else {}
+    return envelope(body, headers)
+
+
+def unavailable(error: BaseException) -> bool:
+    """Whether the database cannot be reached or written now: disk full, read-only, connection lost."""
+    return isinstance(error, OperationalError) or (isinstance(error, DBAPIError) and error.connection_invalidated)
+
+
+def _unexpected(error: BaseException) -> RefusedError:
+    if unavailable(error):
+        log.error("database.unavailable", reason=str(error.__cause__ or error))
+        return RefusedError(
+            503, ErrorTag.UNAVAILABLE, "The server cannot write to its database now; nothing was stored. Try again."
+        )
+    log.error("request.crashed", exc_info=error)
+    return RefusedError(500, ErrorTag.INTERNAL, "The server met an error of its own. Give its operator the trace id.")

@@ -1,0 +1,25 @@
+"""Ids and randomness. The only place in the server that makes either."""
+
+import secrets
+
+_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford base 32: sorts as it counts
+
+
+def new_id(prefix: str, now: int) -> str:
+    """`prefix_` plus 26 characters that sort by `now` (epoch milliseconds): 48 bits of time, 80 of chance (a ULID)."""
+    number = (now << 80) | secrets.randbits(80)
+    digits = []
+    for _ in range(26):
+        number, digit = divmod(number, 32)
+        digits.append(_ALPHABET[digit])
+    return f"{prefix}_{''.join(reversed(digits))}"
+
+
+def new_secret() -> str:
+    """256 bits for a bearer token or a key, safe in a URL."""
+    return secrets.token_urlsafe(32)
+
+
+def new_trace_id() -> str:
+    """The id that a log line, an answer's `traceId` and a page share: 32 hex digits, as in W3C trace context."""
+    return secrets.token_hex(16)

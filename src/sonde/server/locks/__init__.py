@@ -1,0 +1,1 @@
+"""Stack locks: who holds an instance, until when, and with which fence (reliability.md §4)."""

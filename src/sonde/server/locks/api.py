@@ -1,0 +1,58 @@
+"""`POST` and `DELETE /api/v1/locks`."""
+
+from sonde.server.auth.model import Actor
+from sonde.server.kernel.db import Database
+from sonde.server.kernel.http import Call, RefusedError, Reply, decode
+from sonde.server.kernel.log import log
+from sonde.server.locks import service
+from sonde.server.locks.decide import described
+from sonde.server.locks.model import Held, LockRow, NotReleased
+from sonde.wire.codec import to_json
+from sonde.wire.envelope import ErrorTag
+from sonde.wire.locks import LockAnswer, LockRequest, UnlockRequest
+from sonde.wire.times import wire_time
+
+
+def answer(lock: LockRow, workspace_id: str) -> LockAnswer:
+    """A granted lock as the client reads it; `key` is echoed, since the client prints it."""
+    return LockAnswer(
+        id=lock.id,
+        workspace_id=workspace_id,
+        key=lock.key,
+        message=lock.message,
+        expires_at=wire_time(lock.expires_at),
+        created_at=wire_time(lock.granted_at),
+        updated_at=wire_time(lock.updated_at),
+        fence=lock.fence,
+    )
+
+
+def lock(db: Database, actor: Actor, call: Call) -> Reply:
+    """Take a lock: 200, or 409 with holder, until when and the holder's message (rulings 1, 2)."""
+    request = decode(LockRequest, call.body)
+    result = db.submit(
+        "lock.acquire", lambda tx: service.acquire(tx, actor, request.key, request.ttl, request.message or "")
+    ).result()
+    if isinstance(result, Held):
+        held = result.lock
+        context = {"holder": held.holder.name, "expiresAt": wire_time(held.expires_at), "fence": held.fence}
+        raise RefusedError(409, ErrorTag.LOCK_CONFLICT, f"Stack is already locked: {described(held)}", context=context)
+    log.info(
+        "lock.renewed" if result.renewed else "lock.granted",
+        key=request.key,
+        fence=result.lock.fence,
+        holder=result.lock.holder.id,
+    )
+    return Reply(to_json(answer(result.lock, actor.workspace_id)), headers={"X-Lock-Fence": str(result.lock.fence)})
+
+
+def unlock(db: Database, actor: Actor, call: Call) -> Reply:
+    """Give a lock back: 200, 404 where there is none, 409 where it is not the asker's to end."""
+    request = decode(UnlockRequest, call.body)
+    result = db.submit("lock.release", lambda tx: service.release(tx, actor, request.key)).result()
+    if isinstance(result, NotReleased):
+        if result.absent:
+            raise RefusedError(404, ErrorTag.LOCK_NOT_FOUND, result.because)
+        raise RefusedError(409, ErrorTag.LOCK_CONFLICT, result.because)
+    log.info("lock.released", key=request.key, fence=result.lock.fence, kind=result.kind)
+    return Reply({})

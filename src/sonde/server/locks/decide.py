@@ -1,0 +1,30 @@
+"""Who may release what (reliability.md §4 rules 9 and 10). Acquiring is decided by the database, in one statement."""
+
+from sonde.server.locks.model import RETRY_WINDOW, Holder, HolderKind, LockRow, NotReleased, Released
+from sonde.wire.times import wire_time
+
+
+def release(lock: LockRow | None, asker: Holder, *, held_before_fence: int | None, now: int) -> Released | NotReleased:
+    """Whether `asker` may end `lock`. `held_before_fence` is the newest fence under which the asker once held the key."""
+    if lock is None or not lock.live(now):
+        repeated = lock is not None and lock.released_at is not None and lock.holder.id == asker.id
+        if lock is not None and repeated and now - (lock.released_at or 0) <= RETRY_WINDOW:
+            return Released(lock, "repeated")
+        return NotReleased("Lock not found or already expired", absent=True)
+    if lock.holder.id == asker.id:
+        return Released(lock, "owner")
+    if held_before_fence is not None and held_before_fence < lock.fence:
+        return NotReleased(
+            f"Your lock (fence {held_before_fence}) expired and {described(lock)}. It was not released, since it is not yours any more.",
+            absent=False,
+        )
+    if lock.holder.kind is HolderKind.DISPATCH:
+        return NotReleased(f"{described(lock)} as its automatic lock; it is released when the run ends.", absent=False)
+    return Released(lock, "forced")
+
+
+def described(lock: LockRow) -> str:
+    """`KEY is locked by WHO until WHEN: MESSAGE`, for every refusal and page."""
+    run = f", run {lock.holder.run_url}" if lock.holder.run_url else ""
+    message = f": {lock.message}" if lock.message else ""
+    return f"{lock.key} is locked by {lock.holder.name}{run} until {wire_time(lock.expires_at)}{message}"

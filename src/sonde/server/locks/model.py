@@ -1,0 +1,81 @@
+"""A lock, and the answers to asking for one or giving it back."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+MAX_KEY = 512  # bytes
+MAX_TTL = 86_400  # seconds
+DISPATCH_TTL = 86_400  # seconds: an automatic lock ends with its run; this is the backstop
+RETRY_WINDOW = 60_000  # milliseconds in which a releaser may repeat his own release
+
+
+class HolderKind(StrEnum):
+    """Who may hold a lock: a job or a static token by request, or a dispatch by itself."""
+
+    CLIENT = "client"
+    DISPATCH = "dispatch"
+
+
+@dataclass(frozen=True)
+class Holder:
+    """`id` names one holder; `reentrant` holders (one single job) may ask again and renew."""
+
+    kind: HolderKind
+    id: str
+    name: str
+    reentrant: bool
+    run_id: int | None = None
+    run_url: str = ""
+    dispatch_id: str | None = None
+
+
+@dataclass(frozen=True)
+class LockRow:
+    """A lock as it stands in the database; released and expired ones stay as tombstones so that fences only rise."""
+
+    id: str
+    repository_id: str
+    instance: str
+    key: str
+    fence: int
+    holder: Holder
+    message: str
+    granted_at: int
+    updated_at: int
+    expires_at: int
+    released_at: int | None
+
+    def live(self, now: int) -> bool:
+        """Whether the lock is held at `now` (database clock, epoch milliseconds)."""
+        return self.released_at is None and now < self.expires_at
+
+
+@dataclass(frozen=True)
+class Granted:
+    """The key is the asker's."""
+
+    lock: LockRow
+    renewed: bool
+
+
+@dataclass(frozen=True)
+class Held:
+    """Somebody else has the key."""
+
+    lock: LockRow
+
+
+@dataclass(frozen=True)
+class Released:
+    """`kind` is owner, forced or repeated."""
+
+    lock: LockRow
+    kind: str
+
+
+@dataclass(frozen=True)
+class NotReleased:
+    """Why the lock stays. `absent`: there was none."""
+
+    because: str
+    absent: bool

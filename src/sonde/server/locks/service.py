@@ -1,0 +1,140 @@
+"""Use cases of locks: by request of a client, and by a dispatch for as long as its run lasts."""
+
+from dataclasses import replace
+
+from sonde.server.auth.model import Actor
+from sonde.server.auth.service import repository_for
+from sonde.server.kernel.db import Tx
+from sonde.server.kernel.http import RefusedError
+from sonde.server.kernel.ids import new_id
+from sonde.server.locks import decide, store
+from sonde.server.locks.model import (
+    DISPATCH_TTL,
+    MAX_KEY,
+    MAX_TTL,
+    Granted,
+    Held,
+    Holder,
+    HolderKind,
+    LockRow,
+    NotReleased,
+    Released,
+)
+from sonde.server.workspaces.model import Repository
+from sonde.wire.envelope import ErrorTag
+from sonde.wire.locks import lock_key
+
+
+def acquire(tx: Tx, actor: Actor, key: str, ttl: int, message: str) -> Granted | Held:
+    """Take a key for `ttl` seconds. Raises RefusedError 400 for a key or ttl out of range, 403 for another repository's key."""
+    repository, instance = _located(tx, actor, key)
+    if not 1 <= ttl <= MAX_TTL:
+        raise RefusedError(400, ErrorTag.BAD_REQUEST, f"ttl is in seconds, from 1 to {MAX_TTL}; {ttl} is not.")
+    holder = _holder(actor, repository)
+    return _take(tx, _wanted(repository.id, instance, key, holder, message[:4096], now=tx.now, ttl=ttl))
+
+
+def release(tx: Tx, actor: Actor, key: str) -> Released | NotReleased:
+    """Give a key back, or take it from another holder of the same repository (rule 9)."""
+    repository, instance = _located(tx, actor, key)
+    lock = store.get_for_update(tx, repository.id, instance)
+    asker = _holder(actor, repository)
+    before = store.newest_fence_of(tx, repository.id, instance, asker.id) if asker.reentrant else None
+    decision = decide.release(lock, asker, held_before_fence=before, now=tx.now)
+    if isinstance(decision, Released) and decision.kind != "repeated":
+        store.release(tx, decision.lock)
+        store.note(tx, new_id("lev", tx.now), decision.lock, decision.kind, asker)
+    return decision
+
+
+def acquire_for_dispatch(
+    tx: Tx, repository: Repository, *, stack: str, component: str, dispatch_id: str, message: str
+) -> Granted | Held:
+    """The automatic lock of a dispatch; asking again for the same dispatch renews it."""
+    holder = Holder(HolderKind.DISPATCH, f"dispatch:{dispatch_id}", "Sonde", reentrant=True, dispatch_id=dispatch_id)
+    key = lock_key(repository.owner, repository.name, stack, component)
+    wanted = _wanted(repository.id, f"{stack}/{component}", key, holder, message, now=tx.now, ttl=DISPATCH_TTL)
+    return _take(tx, wanted)
+
+
+def release_of_dispatch(tx: Tx, dispatch_id: str, because: str) -> int:
+    """End the automatic locks of a dispatch, also those its run has taken over; how many there were (rule 11)."""
+    ended = store.of_dispatch(tx, dispatch_id)
+    for lock in ended:
+        store.release(tx, lock)
+        store.note(tx, new_id("lev", tx.now), lock, because, lock.holder)
+    return len(ended)
+
+
+def bind_run(tx: Tx, dispatch_id: str, run_id: int, run_url: str) -> None:
+    """Tell the automatic lock of a dispatch which run it belongs to, so that the run's own job may take it over (rule 6)."""
+    store.bind_run(tx, dispatch_id, run_id, run_url)
+
+
+def _wanted(
+    repository_id: str, instance: str, key: str, holder: Holder, message: str, *, now: int, ttl: int
+) -> LockRow:
+    return LockRow(
+        id=new_id("lock", now),
+        repository_id=repository_id,
+        instance=instance,
+        key=key,
+        fence=0,
+        holder=holder,
+        message=message,
+        granted_at=now,
+        updated_at=now,
+        expires_at=now + ttl * 1000,
+        released_at=None,
+    )
+
+
+def _take(tx: Tx, wanted: LockRow) -> Granted | Held:
+    got = store.acquire(tx, wanted)
+    if got is None:
+        standing = store.get(tx, wanted.repository_id, wanted.instance)
+        return Held(standing or replace(wanted, message="released a moment ago"))
+    renewed = got.id != wanted.id
+    kind = (
+        "granted"
+        if not renewed
+        else "taken_over"
+        if got.holder.dispatch_id and got.holder.kind is HolderKind.CLIENT
+        else "renewed"
+    )
+    store.note(tx, new_id("lev", tx.now), got, kind, wanted.holder)
+    return Granted(got, renewed)
+
+
+def _holder(actor: Actor, repository: Repository) -> Holder:
+    run = actor.run_id
+    url = f"{_server_url(actor)}/{repository.full_name}/actions/runs/{run}" if run else ""
+    return Holder(HolderKind.CLIENT, actor.holder, actor.name, actor.reentrant, run, url)
+
+
+def _server_url(actor: Actor) -> str:
+    issuer = str(actor.claims.get("iss", ""))
+    host = issuer.removeprefix("https://token.actions.").partition("/")[0]
+    return "https://github.com" if host == "githubusercontent.com" else issuer.partition("/_services")[0]
+
+
+def _located(tx: Tx, actor: Actor, key: str) -> tuple[Repository, str]:
+    if len(key.encode()) > MAX_KEY or any(ord(char) < 32 or ord(char) == 127 for char in key):
+        raise RefusedError(
+            400, ErrorTag.BAD_REQUEST, f"A lock key has at most {MAX_KEY} bytes and no control characters."
+        )
+    owner_and_name, instance = _split(actor, key)
+    if not instance.strip("/") or instance.startswith("/") or "/" not in instance:
+        raise RefusedError(400, ErrorTag.BAD_REQUEST, f"The lock key {key!r} is not OWNER/REPOSITORY/STACK/COMPONENT.")
+    owner, _, name = owner_and_name.rpartition("/")
+    return repository_for(tx, actor, owner, name), instance
+
+
+def _split(actor: Actor, key: str) -> tuple[str, str]:
+    """`owner/name` and the rest. The credential's own repository cuts the key, since an owner may hold a slash (GitLab)."""
+    if actor.repository and key.lower().startswith(f"{actor.repository.full_name}/".lower()):
+        length = len(actor.repository.full_name)
+        return key[:length], key[length + 1 :]
+    owner, _, rest = key.partition("/")
+    name, _, instance = rest.partition("/")
+    return f"{owner}/{name}", instance

@@ -1,0 +1,236 @@
+"""All SQL of locks. Rows are never deleted: a fence that was given once is never given again (rule 7)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Row,
+    Table,
+    Text,
+    and_,
+    case,
+    false,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.sql import ColumnElement
+
+from sonde.server.kernel.db import Tx, metadata
+from sonde.server.locks.model import Holder, HolderKind, LockRow
+
+locks = Table(
+    "locks",
+    metadata,
+    Column("repository_id", Text, ForeignKey("repositories.id"), primary_key=True),
+    Column("instance", Text, primary_key=True),  # stack/component, verbatim: what follows owner/name/ in the key
+    Column("id", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("fence", BigInteger, nullable=False),
+    Column("holder_kind", Text, nullable=False),
+    Column("holder_id", Text, nullable=False),
+    Column("holder_name", Text, nullable=False),
+    Column("reentrant", Boolean, nullable=False, server_default=false()),
+    Column("run_id", BigInteger),
+    Column("run_url", Text, nullable=False, server_default=""),
+    Column("dispatch_id", Text, index=True),
+    Column("message", Text, nullable=False, server_default=""),
+    Column("granted_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("released_at", BigInteger),
+)
+lock_events = Table(
+    "lock_events",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("repository_id", Text, ForeignKey("repositories.id"), nullable=False),
+    Column("instance", Text, nullable=False),
+    Column("fence", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False),  # granted, renewed, taken_over, owner, forced, run_ended, …
+    Column("holder_id", Text, nullable=False),
+    Column("holder_name", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Index("ix_lock_events_key", "repository_id", "instance", "fence"),
+)
+
+
+def _lock(row: Row[Any]) -> LockRow:
+    holder = Holder(
+        HolderKind(row.holder_kind),
+        row.holder_id,
+        row.holder_name,
+        row.reentrant,
+        row.run_id,
+        row.run_url,
+        row.dispatch_id,
+    )
+    return LockRow(
+        id=row.id,
+        repository_id=row.repository_id,
+        instance=row.instance,
+        key=row.key,
+        fence=row.fence,
+        holder=holder,
+        message=row.message,
+        granted_at=row.granted_at,
+        updated_at=row.updated_at,
+        expires_at=row.expires_at,
+        released_at=row.released_at,
+    )
+
+
+def _live(now: int) -> ColumnElement[bool]:
+    return and_(locks.c.released_at.is_(None), locks.c.expires_at > now)
+
+
+def acquire(tx: Tx, wanted: LockRow) -> LockRow | None:
+    """Grant, renew or hand over `wanted` in one statement; None where a live lock of another holder stands (rule 5).
+
+    Free or expired: the row becomes `wanted` with the next fence. Live and the very same re-entrant holder: same id and
+    fence, a later expiry. Live, of the dispatch whose run asks: the holder changes, id and fence stay (rule 6).
+    """
+    holder = wanted.holder
+    new = tx.insert(locks).values(
+        repository_id=wanted.repository_id,
+        instance=wanted.instance,
+        id=wanted.id,
+        key=wanted.key,
+        fence=1,
+        holder_kind=holder.kind,
+        holder_id=holder.id,
+        holder_name=holder.name,
+        reentrant=holder.reentrant,
+        run_id=holder.run_id,
+        run_url=holder.run_url,
+        dispatch_id=holder.dispatch_id,
+        message=wanted.message,
+        granted_at=tx.now,
+        updated_at=tx.now,
+        expires_at=wanted.expires_at,
+    )
+    live = _live(tx.now)
+    same = and_(live, locks.c.holder_id == holder.id, locks.c.reentrant)
+    handed = and_(
+        live,
+        locks.c.holder_kind == HolderKind.DISPATCH,
+        locks.c.run_id == holder.run_id,
+        literal(holder.kind == HolderKind.CLIENT),
+    )
+    kept = or_(same, handed)
+    later = case(
+        (and_(same, locks.c.expires_at > new.excluded.expires_at), locks.c.expires_at), else_=new.excluded.expires_at
+    )
+    changes = {
+        "id": case((kept, locks.c.id), else_=new.excluded.id),
+        "fence": case((kept, locks.c.fence), else_=locks.c.fence + 1),
+        "granted_at": case((kept, locks.c.granted_at), else_=new.excluded.granted_at),
+        "dispatch_id": case((kept, locks.c.dispatch_id), else_=new.excluded.dispatch_id),
+        "expires_at": later,
+        "released_at": None,
+        **{
+            name: new.excluded[name]
+            for name in (
+                "key",
+                "holder_kind",
+                "holder_id",
+                "holder_name",
+                "reentrant",
+                "run_id",
+                "run_url",
+                "message",
+                "updated_at",
+            )
+        },
+    }
+    statement = new.on_conflict_do_update(
+        index_elements=["repository_id", "instance"], set_=changes, where=or_(~live, kept)
+    )
+    row = tx.one(statement.returning(locks))
+    return _lock(row) if row else None
+
+
+def get(tx: Tx, repository_id: str, instance: str) -> LockRow | None:
+    """The lock of an instance, live or not."""
+    row = tx.one(select(locks).where(locks.c.repository_id == repository_id, locks.c.instance == instance))
+    return _lock(row) if row else None
+
+
+def get_for_update(tx: Tx, repository_id: str, instance: str) -> LockRow | None:
+    """The same, and nobody else changes it until this transaction ends (SQLite: there is one writer anyway)."""
+    row = tx.one(
+        select(locks).where(locks.c.repository_id == repository_id, locks.c.instance == instance).with_for_update()
+    )
+    return _lock(row) if row else None
+
+
+def release(tx: Tx, lock: LockRow) -> None:
+    """End a lock now; the row stays."""
+    mine = and_(
+        locks.c.repository_id == lock.repository_id, locks.c.instance == lock.instance, locks.c.fence == lock.fence
+    )
+    tx.run(update(locks).where(mine).values(released_at=tx.now, updated_at=tx.now))
+
+
+def of_dispatch(tx: Tx, dispatch_id: str) -> list[LockRow]:
+    """Live locks that a dispatch took by itself, also those its own run has taken over."""
+    rows = tx.all(select(locks).where(locks.c.dispatch_id == dispatch_id, _live(tx.now)).with_for_update())
+    return [_lock(row) for row in rows]
+
+
+def bind_run(tx: Tx, dispatch_id: str, run_id: int, run_url: str) -> None:
+    """Tell a dispatch's lock which run it belongs to, so that the run's own job may take it over."""
+    still = and_(locks.c.dispatch_id == dispatch_id, locks.c.holder_kind == HolderKind.DISPATCH, _live(tx.now))
+    tx.run(update(locks).where(still).values(run_id=run_id, run_url=run_url))
+
+
+def live_of_repository(tx: Tx, repository_id: str) -> list[LockRow]:
+    """Every lock that is held in a repository, by instance."""
+    rows = tx.all(select(locks).where(locks.c.repository_id == repository_id, _live(tx.now)).order_by(locks.c.instance))
+    return [_lock(row) for row in rows]
+
+
+def all_live(tx: Tx) -> list[LockRow]:
+    """Every lock that is held, by key."""
+    return [_lock(row) for row in tx.all(select(locks).where(_live(tx.now)).order_by(locks.c.key))]
+
+
+def note(tx: Tx, event_id: str, lock: LockRow, kind: str, by: Holder) -> None:
+    """Append to the history of a key."""
+    tx.run(
+        insert(lock_events).values(
+            id=event_id,
+            repository_id=lock.repository_id,
+            instance=lock.instance,
+            fence=lock.fence,
+            kind=kind,
+            holder_id=by.id,
+            holder_name=by.name,
+            at=tx.now,
+        )
+    )
+
+
+def newest_fence_of(tx: Tx, repository_id: str, instance: str, holder_id: str) -> int | None:
+    """The newest fence under which this holder was granted the key, if ever."""
+    mine = and_(
+        lock_events.c.repository_id == repository_id,
+        lock_events.c.instance == instance,
+        lock_events.c.holder_id == holder_id,
+        lock_events.c.kind.in_(("granted", "renewed", "taken_over")),
+    )
+    row = tx.one(select(func.max(lock_events.c.fence)).where(mine))
+    return row[0] if row else None
+
+
+def history(tx: Tx, limit: int) -> Sequence[Row[Any]]:
+    """The newest events of all keys."""
+    return tx.all(select(lock_events).order_by(lock_events.c.at.desc(), lock_events.c.id.desc()).limit(limit))

@@ -1,0 +1,75 @@
+"""`sonde serve`."""
+
+import os
+import sys
+from typing import Any
+
+import click
+import uvicorn
+from pydantic import ValidationError
+
+from sonde.server import start
+from sonde.server.app import make_app
+from sonde.server.engine import Engine
+from sonde.server.kernel import log as logs
+from sonde.server.kernel.log import log
+from sonde.server.settings import Settings
+from sonde.server.wiring import build
+
+
+@click.command(
+    epilog="Settings come from SONDE_* variables: docs/settings.md. Exit codes: docs/exit-codes.md.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.option("--listen", metavar="ADDRESS:PORT", help="Where to listen; SONDE_LISTEN, 127.0.0.1:8080 by default.")
+@click.option(
+    "--data-dir", metavar="FOLDER", help="Where SQLite and locks lie; SONDE_DATA_DIR, ~/.local/share/sonde by default."
+)
+def serve(listen: str | None, data_dir: str | None) -> None:
+    r"""Run the control plane server until it is told to stop (SIGTERM, Ctrl-C).
+
+    \b
+    Examples:
+      sonde serve
+      sonde serve --listen 0.0.0.0:8080
+      SONDE_DATABASE_URL=postgresql://sonde@db/sonde sonde serve
+    """
+    given = {name: value for name, value in (("listen", listen), ("data_dir", data_dir)) if value is not None}
+    settings = load(given)
+    start.check_settings(settings)
+    logs.configure(
+        json_lines=not sys.stderr.isatty() if settings.log_json is None else settings.log_json, level=settings.log_level
+    )
+    with start.data_folder(settings):
+        _run(settings)
+
+
+def load(given: dict[str, Any]) -> Settings:
+    """The settings of the environment, with what the command line gave on top."""
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        start.refuse(
+            start.Exit.CONFIG, f"SONDE_{'_'.join(str(part) for part in first['loc']).upper()}: {first['msg']}."
+        )
+
+
+def _run(settings: Settings) -> None:
+    site = build(settings)
+    start.open_database(site.db)
+    sock = start.listen(settings)
+    engine = Engine(site.loop, poll=settings.poll_seconds, body_days=settings.delivery_body_days)
+    app = make_app(site, engine)
+    address = f"http://{settings.host}:{sock.getsockname()[1]}"
+    click.echo(f"Sonde listens on {address} ({site.db.dialect})", err=True)
+    if settings.github_missing:
+        click.echo(
+            f"GitHub: no App yet. Locks, uploads and status work; webhooks, checks and dispatches need {', '.join(settings.github_missing)}.",
+            err=True,
+        )
+    log.info("server.starting", address=address, database=site.db.dialect, pid=os.getpid())
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=20, lifespan="on"
+    )
+    uvicorn.Server(config).run(sockets=[sock])

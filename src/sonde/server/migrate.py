@@ -1,0 +1,76 @@
+"""The schema's version: bring a database up to date, or say that it is not."""
+
+from importlib import resources
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import inspect, text
+
+from sonde.server.kernel.db import Database
+
+PG_MIGRATION_LOCK = 0x50DE  # any number that is ours: replicas that start together migrate one after another
+
+
+class SchemaMismatchError(Exception):
+    """The database was made by another version of Sonde."""
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(resources.files("sonde.server") / "migrations"))
+    return config
+
+
+def head() -> str:
+    """The revision this code needs."""
+    revision = ScriptDirectory.from_config(_config()).get_current_head()
+    assert revision is not None  # noqa: S101 - the package ships its first migration
+    return revision
+
+
+def current(db: Database) -> str | None:
+    """The revision of the database; None for an empty one."""
+    with db.engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def upgrade(db: Database) -> None:
+    """Bring the schema up to `head`; replicas wait for each other. Raises SchemaMismatchError for a newer database."""
+    with db.engine.connect() as connection:
+        if db.dialect == "postgresql":
+            connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": PG_MIGRATION_LOCK})
+        config = _config()
+        config.attributes["connection"] = connection
+        _refuse_newer(connection)
+        command.upgrade(config, "head")
+        connection.commit()
+        if db.dialect == "postgresql":
+            connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": PG_MIGRATION_LOCK})
+            connection.commit()
+
+
+def _refuse_newer(connection: Any) -> None:
+    revision = MigrationContext.configure(connection).get_current_revision()
+    connection.rollback()
+    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+    if revision is not None and revision not in known:
+        raise SchemaMismatchError(
+            f"the database has schema {revision}, which this version of Sonde does not know; run a newer one"
+        )
+
+
+def require_current(db: Database) -> None:
+    """For commands that open the database beside a server: make an empty one, refuse any other version.
+
+    Raises SchemaMismatchError.
+    """
+    revision = current(db)
+    if revision is None and not inspect(db.engine).get_table_names():
+        upgrade(db)
+    elif revision != head():
+        raise SchemaMismatchError(
+            f"the database has schema {revision}, this command needs {head()}; start the server of this version once"
+        )

@@ -1,0 +1,16 @@
+"""The whole schema: importing this module imports every domain's tables into `metadata`."""
+
+from sonde.server.affected import store as affected
+from sonde.server.auth import store as auth
+from sonde.server.dispatches import store as dispatches
+from sonde.server.github import store as github
+from sonde.server.instances import store as instances
+from sonde.server.kernel.db import metadata
+from sonde.server.locks import store as locks
+from sonde.server.pulls import store as pulls
+from sonde.server.webhooks import store as webhooks
+from sonde.server.workspaces import store as workspaces
+
+STORES = (workspaces, auth, locks, instances, github, dispatches, affected, pulls, webhooks)
+
+__all__ = ["STORES", "metadata"]

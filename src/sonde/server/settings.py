@@ -1,0 +1,75 @@
+"""The server's settings: the only reader of the environment."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+GITHUB_ISSUER = "https://token.actions.githubusercontent.com"
+
+
+class Settings(BaseSettings):
+    """Every `SONDE_*` variable of the server. docs/settings.md explains each."""
+
+    model_config = SettingsConfigDict(env_prefix="SONDE_", frozen=True, extra="ignore")
+
+    listen: str = "127.0.0.1:8080"
+    data_dir: Path = Path("~/.local/share/sonde")
+    database_url: str = ""
+    public_url: str = ""
+    oidc_issuers: Annotated[tuple[str, ...], NoDecode] = (GITHUB_ISSUER,)
+    oidc_audiences: Annotated[tuple[str, ...], NoDecode] = ("atmos-pro.com",)
+    ca_file: Path | None = None
+    github_api_url: str = "https://api.github.com"
+    github_app_id: str = ""
+    github_app_private_key_file: Path | None = None
+    github_webhook_secret: str = ""
+    dispatch_settle_seconds: float = 90.0
+    poll_seconds: float = 1.0
+    delivery_body_days: float = 7.0
+    ui_token: str = ""
+    log_json: bool | None = None
+    log_level: str = "info"
+
+    @field_validator("oidc_issuers", "oidc_audiences", mode="before")
+    @classmethod
+    def _comma_list(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip().rstrip("/") for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("data_dir")
+    @classmethod
+    def _home(cls, value: Path) -> Path:
+        return value.expanduser()
+
+    @property
+    def url_of_database(self) -> str:
+        """`SONDE_DATABASE_URL`, or an SQLite file in the data folder."""
+        return self.database_url or f"sqlite:///{self.data_dir / 'sonde.sqlite'}"
+
+    @property
+    def host(self) -> str:
+        """The address part of `SONDE_LISTEN`."""
+        return self.listen.rpartition(":")[0].strip("[]") or "127.0.0.1"
+
+    @property
+    def port(self) -> int:
+        """The port part of `SONDE_LISTEN`. Raises ValueError where it is no number."""
+        return int(self.listen.rpartition(":")[2])
+
+    @property
+    def url(self) -> str:
+        """What people open: `SONDE_PUBLIC_URL`, or the address we listen on."""
+        return self.public_url.rstrip("/") or f"http://{self.listen}"
+
+    @property
+    def github_missing(self) -> tuple[str, ...]:
+        """The variables that the GitHub half still needs; empty where it is complete."""
+        wanted = {
+            "SONDE_GITHUB_APP_ID": self.github_app_id,
+            "SONDE_GITHUB_APP_PRIVATE_KEY_FILE": self.github_app_private_key_file,
+            "SONDE_GITHUB_WEBHOOK_SECRET": self.github_webhook_secret,
+        }
+        return tuple(name for name, value in wanted.items() if not value)

@@ -1,0 +1,105 @@
+"""What must be true before a server listens, each with one sentence and one exit code when it is not."""
+
+import fcntl
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import IntEnum
+from pathlib import Path
+from typing import NoReturn
+
+import click
+from sqlalchemy.exc import SQLAlchemyError
+
+from sonde.server.kernel.db import Database
+from sonde.server.migrate import SchemaMismatchError, upgrade
+from sonde.server.settings import Settings
+
+
+class Exit(IntEnum):
+    """Exit codes of `sonde serve`, from sysexits.h; docs/exit-codes.md lists them."""
+
+    DATABASE = 69
+    PORT = 71
+    DATA_DIR = 73
+    SECOND_PROCESS = 75
+    CONFIG = 78
+
+
+def refuse(code: Exit, sentence: str) -> NoReturn:
+    """Say one sentence and end with `code`."""
+    click.echo(f"sonde serve: {sentence}", err=True)
+    raise SystemExit(int(code))
+
+
+def check_settings(settings: Settings) -> None:
+    """An App that is half configured is a mistake: without a webhook secret anybody could send events."""
+    try:
+        port = settings.port
+    except ValueError:
+        port = -1
+    if not 0 <= port < 65536:
+        refuse(Exit.CONFIG, f"SONDE_LISTEN is {settings.listen!r}; it must be ADDRESS:PORT, such as 127.0.0.1:8080.")
+    if settings.github_app_id and settings.github_missing:
+        refuse(
+            Exit.CONFIG,
+            f"the GitHub App is configured in part; set {', '.join(settings.github_missing)} too, or unset SONDE_GITHUB_APP_ID.",
+        )
+    key = settings.github_app_private_key_file
+    if key and not (key.is_file() and os.access(key, os.R_OK)):
+        refuse(Exit.CONFIG, f"SONDE_GITHUB_APP_PRIVATE_KEY_FILE names {key}, which cannot be read.")
+    if settings.ca_file and not settings.ca_file.is_file():
+        refuse(Exit.CONFIG, f"SONDE_CA_FILE names {settings.ca_file}, which cannot be read.")
+
+
+@contextmanager
+def data_folder(settings: Settings) -> Iterator[Path]:
+    """The data folder, made if need be and locked for this process as long as it runs."""
+    folder = settings.data_dir
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = (folder / "serve.lock").open("a+")
+    except OSError as error:
+        refuse(
+            Exit.DATA_DIR,
+            f"the data folder {folder} cannot be written ({error.strerror}); set SONDE_DATA_DIR to a folder that can.",
+        )
+    with handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            refuse(
+                Exit.SECOND_PROCESS,
+                f"another server uses the data folder {folder}; SQLite takes one process. Stop it, or use PostgreSQL and a folder for each.",
+            )
+        yield folder
+
+
+def open_database(db: Database) -> None:
+    """Reach the database and bring its schema up to date."""
+    try:
+        upgrade(db)
+    except SchemaMismatchError as error:
+        refuse(Exit.DATABASE, f"{error}.")
+    except SQLAlchemyError as error:
+        reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+        where = db.engine.url.render_as_string(hide_password=True)
+        refuse(Exit.DATABASE, f"the database {where} cannot be used: {reason}. Check SONDE_DATABASE_URL.")
+
+
+def listen(settings: Settings) -> socket.socket:
+    """A listening socket at `SONDE_LISTEN`."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((settings.host, settings.port))
+        sock.listen(1024)
+    except OSError as error:
+        sock.close()
+        refuse(
+            Exit.PORT,
+            f"{settings.listen} cannot be listened on ({error.strerror}); choose another with --listen ADDRESS:PORT.",
+        )
+    return sock

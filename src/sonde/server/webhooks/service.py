@@ -1,0 +1,123 @@
+"""Receive a webhook, and process one from its row."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from sonde.server.github import events
+from sonde.server.github.signature import genuine
+from sonde.server.kernel.db import Database, Tx
+from sonde.server.kernel.http import RefusedError
+from sonde.server.kernel.log import log
+from sonde.server.webhooks import store
+from sonde.wire.envelope import ErrorTag
+
+ATTEMPTS = 5
+
+
+@dataclass(frozen=True)
+class Ignored:
+    """An event that has no effect, and why: the answer to "why did nothing happen?"."""
+
+    because: str
+
+
+@dataclass(frozen=True)
+class Done:
+    """An event that took effect, and how."""
+
+    because: str
+
+
+Handler = Callable[[Tx, object], Done | Ignored]
+
+
+def receive(db: Database, secret: str, headers: Mapping[str, str], body: bytes) -> bool:
+    """Check the signature over the raw bytes and store the delivery; returns whether it is new.
+
+    Raises RefusedError: 401 for a signature that does not fit (nothing is stored), 400 for a request that is no webhook,
+    503 where no secret is configured.
+    """
+    if not secret:
+        raise RefusedError(
+            503,
+            ErrorTag.UNAVAILABLE,
+            "Webhooks are off: set SONDE_GITHUB_WEBHOOK_SECRET to the secret of the GitHub App.",
+        )
+    if not genuine(secret, body, headers.get("x-hub-signature-256", "")):
+        raise RefusedError(
+            401,
+            ErrorTag.UNAUTHORIZED,
+            "The signature does not fit the body. Compare the App's webhook secret with SONDE_GITHUB_WEBHOOK_SECRET.",
+        )
+    guid, event = headers.get("x-github-delivery", ""), headers.get("x-github-event", "")
+    if not guid or not event or len(guid) > 200 or len(event) > 200:
+        raise RefusedError(
+            400, ErrorTag.BAD_REQUEST, "A webhook names its event and delivery id (X-GitHub-Event, X-GitHub-Delivery)."
+        )
+    try:
+        facts = events.header(body)
+    except events.PayloadError as error:
+        raise RefusedError(400, ErrorTag.BAD_REQUEST, f"The webhook cannot be read: {error}.") from error
+    return db.submit("delivery.receive", lambda tx: _store(tx, guid, event, facts, body)).result()
+
+
+def _store(tx: Tx, guid: str, event: str, facts: events.Header, body: bytes) -> bool:
+    repository = f"{facts.repository.owner.login}/{facts.repository.name}" if facts.repository else ""
+    delivery = store.Delivery(
+        guid=guid,
+        event=event,
+        action=facts.action[:200],
+        repository=repository,
+        github_id=facts.repository.id if facts.repository else None,
+        number=facts.number,
+        digest=hashlib.sha256(event.encode() + b"\n" + body).hexdigest(),
+        body=body,
+        received_at=tx.now,
+        state="received",
+        because="",
+        attempts=0,
+    )
+    return store.receive(tx, delivery) or store.revive(tx, guid)
+
+
+def process(db: Database, guid: str, handlers: Mapping[tuple[str, str], Handler]) -> bool:
+    """Let one delivery take effect, in one transaction with the note that it did; False where somebody else has it.
+
+    A handler that raises leaves nothing behind but a counted attempt; after five the delivery is parked as failed.
+    """
+    try:
+        with db.write("delivery.process") as tx:
+            delivery = store.take(tx, guid)
+            if delivery is None:
+                return False
+            result = _handle(tx, delivery, handlers)
+            store.finish(tx, guid, "ignored" if isinstance(result, Ignored) else "done", result.because)
+    except events.PayloadError as error:
+        with db.write("delivery.process") as tx:
+            store.finish(tx, guid, "failed", str(error))
+        return True
+    except Exception as error:  # noqa: BLE001 - a poison delivery must not stop the others; it is counted and parked
+        log.exception("delivery.crashed", guid=guid)
+        with db.write("delivery.process") as tx:
+            store.count_attempt(tx, guid, f"{type(error).__name__}: {error}", ATTEMPTS)
+        return True
+    log.info("delivery.processed", guid=guid, kind=delivery.event, action=delivery.action, because=result.because)
+    return True
+
+
+def _handle(tx: Tx, delivery: store.Delivery, handlers: Mapping[tuple[str, str], Handler]) -> Done | Ignored:
+    if delivery.body is None:
+        return Ignored("its body was purged before it was processed")
+    if (copy := store.copy_of(tx, delivery)) is not None:
+        return Ignored(f"the same bytes came before, as delivery {copy}")
+    handler = handlers.get((delivery.event, delivery.action)) or handlers.get((delivery.event, "*"))
+    if handler is None:
+        followed = sorted({action for event, action in handlers if event == delivery.event})
+        what = f"{delivery.event}.{delivery.action}" if delivery.action else delivery.event
+        return Ignored(
+            f"Sonde does not act on {what}"
+            + (f"; of {delivery.event} it follows {', '.join(followed)}" if followed else "")
+        )
+    event = events.parse(delivery.event, delivery.body)
+    return handler(tx, event)

@@ -1,0 +1,114 @@
+"""The composition root: what answers which request, which event goes where, how each effect is sent. Tables to read."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sonde.server.affected import api as affected
+from sonde.server.auth import api as auth
+from sonde.server.auth.jwks import Jwks, fetch_with
+from sonde.server.auth.model import Actor, Permission
+from sonde.server.auth.service import Trust
+from sonde.server.auth.sessions import KeyRing
+from sonde.server.dispatches import api as dispatches
+from sonde.server.dispatches.sender import CancelSender, DispatchSender
+from sonde.server.dispatches.service import on_outcome
+from sonde.server.github.client import GitHub
+from sonde.server.github.deliver import Delivery, OnOutcome, Sender
+from sonde.server.github.model import Kind
+from sonde.server.jobs import Loop
+from sonde.server.kernel.db import Database
+from sonde.server.kernel.http import Call, Reply
+from sonde.server.locks import api as locks
+from sonde.server.pulls.senders import CheckSender, CommentSender
+from sonde.server.pulls.service import on_pull_request, on_workflow_run
+from sonde.server.settings import Settings
+from sonde.server.webhooks.service import Handler
+
+ApiHandler = Callable[[Database, Actor, Call], Reply]
+
+
+@dataclass(frozen=True)
+class Route:
+    """A route below `/api/v1/`; who calls it must hold `permission`."""
+
+    method: str
+    path: str
+    permission: Permission
+    handler: ApiHandler
+
+
+ROUTES: tuple[Route, ...] = (
+    Route("POST", "locks", Permission.LOCKS_CREATE, locks.lock),
+    Route("DELETE", "locks", Permission.LOCKS_DELETE, locks.unlock),
+    Route("POST", "affected-stacks", Permission.AFFECTED_CREATE, affected.upload),
+    Route("PATCH", "repos/{owner}/{repo}/instances", Permission.INSTANCES_UPDATE, dispatches.status),
+)
+EXCHANGE = ("POST", "auth/github-oidc", auth.exchange)
+
+EVENTS: Mapping[tuple[str, str], Handler] = {
+    ("pull_request", "opened"): on_pull_request,
+    ("pull_request", "synchronize"): on_pull_request,
+    ("pull_request", "reopened"): on_pull_request,
+    ("pull_request", "closed"): on_pull_request,
+    ("pull_request", "ready_for_review"): on_pull_request,
+    ("pull_request", "converted_to_draft"): on_pull_request,
+    ("workflow_run", "requested"): on_workflow_run,
+    ("workflow_run", "in_progress"): on_workflow_run,
+    ("workflow_run", "completed"): on_workflow_run,
+}
+
+SENDERS: Mapping[str, Sender] = {
+    Kind.DISPATCH: DispatchSender(),
+    Kind.CHECK: CheckSender(),
+    Kind.COMMENT: CommentSender(),
+    Kind.CANCEL: CancelSender(),
+}
+
+OUTCOMES: Mapping[str, OnOutcome] = {
+    Kind.DISPATCH: on_outcome,
+    Kind.CHECK: lambda _tx, _effect, _outcome: None,
+    Kind.COMMENT: lambda _tx, _effect, _outcome: None,
+    Kind.CANCEL: lambda _tx, _effect, _outcome: None,
+}
+
+
+@dataclass(frozen=True)
+class Site:
+    """One running server: its settings, its database, whom it trusts, and the loop it pumps."""
+
+    settings: Settings
+    db: Database
+    trust: Trust
+    loop: Loop
+
+
+def build(settings: Settings) -> Site:
+    """Put a server together; opens no connection yet but reads the App's key. Raises OSError where that file is missing."""
+    db = Database(settings.url_of_database)
+    trust = Trust(
+        db, settings.oidc_issuers, audiences(settings), Jwks(fetch_with(settings.ca_file), _clock(db)), KeyRing(db)
+    )
+    github = _github(settings)
+    delivery = Delivery(db, github, SENDERS, OUTCOMES, int(settings.dispatch_settle_seconds * 1000)) if github else None
+    return Site(settings, db, trust, Loop(db, github, delivery, dict(EVENTS), settings.url))
+
+
+def audiences(settings: Settings) -> tuple[str, ...]:
+    """The audiences a GitHub token may name: those of the settings and our own address (ruling 3)."""
+    return (*settings.oidc_audiences, settings.url)
+
+
+def _clock(db: Database) -> Callable[[], int]:
+    def now() -> int:
+        with db.read() as tx:
+            return tx.now
+
+    return now
+
+
+def _github(settings: Settings) -> GitHub | None:
+    if settings.github_missing:
+        return None
+    key = Path(str(settings.github_app_private_key_file)).read_text()
+    return GitHub(settings.github_api_url, settings.github_app_id, key, settings.ca_file)

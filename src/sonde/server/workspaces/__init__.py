@@ -1,0 +1,1 @@
+"""Workspaces and the repositories that are linked to them."""

@@ -1,0 +1,120 @@
+"""All SQL of workspaces and repositories."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, ForeignKey, Row, Table, Text, UniqueConstraint, func, select, update
+
+from sonde.server.kernel.db import Tx, metadata
+from sonde.server.workspaces.model import Repository, Workspace
+
+workspaces = Table(
+    "workspaces",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("created_at", BigInteger, nullable=False),
+)
+repositories = Table(
+    "repositories",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("workspace_id", Text, ForeignKey("workspaces.id"), nullable=False),
+    Column("github_id", BigInteger, nullable=False),
+    Column("owner_id", BigInteger, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("installation_id", BigInteger),
+    Column("created_at", BigInteger, nullable=False),
+    UniqueConstraint("workspace_id", "github_id"),
+)
+
+
+def put_workspace(tx: Tx, workspace: Workspace) -> None:
+    """Insert a workspace; a name or id that exists raises IntegrityError."""
+    tx.run(workspaces.insert().values(id=workspace.id, name=workspace.name, created_at=tx.now))
+
+
+def workspace(tx: Tx, workspace_id: str) -> Workspace | None:
+    """One workspace by its id."""
+    row = tx.one(select(workspaces.c.id, workspaces.c.name).where(workspaces.c.id == workspace_id))
+    return Workspace(row.id, row.name) if row else None
+
+
+def workspace_named(tx: Tx, name: str) -> Workspace | None:
+    """One workspace by its name."""
+    row = tx.one(select(workspaces.c.id, workspaces.c.name).where(workspaces.c.name == name))
+    return Workspace(row.id, row.name) if row else None
+
+
+def put_repository(tx: Tx, repository: Repository) -> None:
+    """Link a repository, or bring names and installation of a linked one up to date."""
+    values = {
+        "owner_id": repository.owner_id,
+        "owner": repository.owner,
+        "name": repository.name,
+        "installation_id": repository.installation_id,
+    }
+    row = {
+        "id": repository.id,
+        "workspace_id": repository.workspace_id,
+        "github_id": repository.github_id,
+        "created_at": tx.now,
+        **values,
+    }
+    tx.run(
+        tx.insert(repositories)
+        .values(**row)
+        .on_conflict_do_update(index_elements=["workspace_id", "github_id"], set_=values)
+    )
+
+
+def rename(tx: Tx, repository: Repository, owner: str, name: str) -> None:
+    """Note the name a repository has now; its id stays."""
+    tx.run(update(repositories).where(repositories.c.id == repository.id).values(owner=owner, name=name))
+
+
+def set_installation(tx: Tx, repository_id: str, installation_id: int) -> None:
+    """Note which App installation reaches a repository; a signed webhook said so."""
+    tx.run(update(repositories).where(repositories.c.id == repository_id).values(installation_id=installation_id))
+
+
+def _repository(row: Row[Any] | None) -> Repository | None:
+    if row is None:
+        return None
+    return Repository(row.id, row.workspace_id, row.github_id, row.owner_id, row.owner, row.name, row.installation_id)
+
+
+def repository(tx: Tx, repository_id: str) -> Repository | None:
+    """One repository by our id."""
+    return _repository(tx.one(select(repositories).where(repositories.c.id == repository_id)))
+
+
+def repository_by_github_id(tx: Tx, workspace_id: str, github_id: int) -> Repository | None:
+    """The repository that GitHub knows by `github_id`, if it is linked to the workspace."""
+    query = select(repositories).where(
+        repositories.c.workspace_id == workspace_id, repositories.c.github_id == github_id
+    )
+    return _repository(tx.one(query))
+
+
+def repositories_by_github_id(tx: Tx, github_id: int) -> list[Repository]:
+    """Every link of one GitHub repository: it may be in several workspaces."""
+    rows = tx.all(select(repositories).where(repositories.c.github_id == github_id).order_by(repositories.c.id))
+    return [found for row in rows if (found := _repository(row))]
+
+
+def repository_by_name(tx: Tx, workspace_id: str, owner: str, name: str) -> Repository | None:
+    """The repository with this name, whatever the case of its letters (GitHub's own rule)."""
+    query = select(repositories).where(
+        repositories.c.workspace_id == workspace_id,
+        func.lower(repositories.c.owner) == owner.lower(),
+        func.lower(repositories.c.name) == name.lower(),
+    )
+    return _repository(tx.one(query))
+
+
+def all_repositories(tx: Tx) -> Sequence[Repository]:
+    """Every linked repository, by name."""
+    rows = tx.all(select(repositories).order_by(repositories.c.owner, repositories.c.name, repositories.c.id))
+    return [found for row in rows if (found := _repository(row))]
