@@ -1,0 +1,208 @@
+"""Statements to closures, and the program that a template set becomes under one missingkey mode."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sonde.gotemplate.context import DEPTH, OUT, ROOT, Context, Expr, Frame, Statement
+from sonde.gotemplate.errors import TemplateError
+from sonde.gotemplate.expressions import pipeline
+from sonde.gotemplate.fmt import show
+from sonde.gotemplate.nodes import Action, Block, Branch, Call, Jump, Text
+from sonde.gotemplate.nodes import Statement as Node
+from sonde.gotemplate.parser import Tree
+from sonde.gotemplate.strconv import quote
+from sonde.gotemplate.values import MISSING, sorted_items, truth
+
+_MAX_DEPTH = 100_000
+
+
+class Routine:
+    """One named template: its statements and the size of its frame."""
+
+    __slots__ = ("run", "size")
+
+    def __init__(self, run: Statement, size: int) -> None:
+        self.run = run
+        self.size = size
+
+
+class Program:
+    """A template set compiled for one missingkey mode; templates are compiled when they are first called."""
+
+    def __init__(self, tree: Tree, functions: Mapping[str, Any], mode: str) -> None:
+        self.tree = tree
+        self.functions = functions
+        self.mode = mode
+        self.routines: dict[str, Routine] = {}
+
+    def routine(self, name: str) -> Routine | None:
+        found = self.routines.get(name)
+        if found is None and name in self.tree.blocks:
+            ctx = Context(self.tree, name, self.functions, self.mode)
+            run = _block(self, ctx, self.tree.blocks[name])
+            found = self.routines[name] = Routine(run, ctx.size)
+        return found
+
+    def render(self, data: Any) -> str:
+        out: list[str] = []
+        main = self.routine(self.tree.name)
+        if main is None:
+            raise TemplateError(
+                f"template: {self.tree.name}: {quote(self.tree.name)} is an incomplete or empty template"
+            )
+        frame: Frame = [MISSING] * main.size
+        frame[OUT], frame[DEPTH] = out.append, 0
+        frame[ROOT] = data = MISSING if data is None else data
+        main.run(frame, data)
+        return "".join(out)
+
+
+def _block(program: Program, ctx: Context, block: Block) -> Statement:
+    """Statements in order; the first that breaks or continues a loop ends them."""
+    steps = [_statement(program, ctx, node) for node in block.nodes]
+    if len(steps) == 1:
+        return steps[0]
+
+    def run(frame: Frame, dot: Any) -> Any:
+        for step in steps:
+            jump = step(frame, dot)
+            if jump is not None:
+                return jump
+        return None
+
+    return run
+
+
+def _statement(program: Program, ctx: Context, node: Node) -> Statement:
+    if isinstance(node, Text):
+        return _text(node.text)
+    if isinstance(node, Action):
+        return _action(ctx, node)
+    if isinstance(node, Jump):
+        word = node.keyword
+        return lambda frame, dot: word  # noqa: ARG005  the signature of a statement
+    if isinstance(node, Call):
+        return _call(program, ctx, node)
+    return _branch(program, ctx, node)
+
+
+def _text(text: str) -> Statement:
+    def write(frame: Frame, dot: Any) -> None:  # noqa: ARG001  the signature of a statement
+        frame[OUT](text)
+
+    return write
+
+
+def _action(ctx: Context, node: Action) -> Statement:
+    value = pipeline(ctx, node.pipe)
+    if node.pipe.declared:
+
+        def assign(frame: Frame, dot: Any) -> None:
+            value(frame, dot)
+
+        return assign
+
+    def write(frame: Frame, dot: Any) -> None:
+        result = value(frame, dot)
+        kind = type(result)
+        if kind is str:
+            frame[OUT](result)
+        elif result is MISSING:
+            frame[OUT]("<no value>")
+        elif kind is not int and callable(result):
+            raise ctx.error(node, f"can't print {node.pipe} of type func")
+        else:
+            frame[OUT](show(result))
+
+    return write
+
+
+def _branch(program: Program, ctx: Context, node: Branch) -> Statement:
+    visible, element = len(ctx.scope), ctx.dot_is_element
+    value = pipeline(ctx, node.pipe)
+    slots = [slot for _, slot in ctx.scope[visible:]]
+    if node.pipe.assign:
+        slots = [ctx.slot(variable.names[0]) for variable in node.pipe.declared]
+    if node.keyword != "if":
+        ctx.dot_is_element = node.keyword == "range"
+    body = _block(program, ctx, node.body)
+    ctx.dot_is_element = element
+    otherwise = _block(program, ctx, node.otherwise) if node.otherwise is not None else None
+    del ctx.scope[visible:]
+    if node.keyword == "range":
+        return _range(ctx, node, value, slots, body, otherwise)
+    return _condition(value, body, otherwise, moves=node.keyword == "with")
+
+
+def _condition(value: Expr, body: Statement, otherwise: Statement | None, *, moves: bool) -> Statement:
+    def choose(frame: Frame, dot: Any) -> Any:
+        found = value(frame, dot)
+        if truth(found):
+            return body(frame, found if moves else dot)
+        return otherwise(frame, dot) if otherwise is not None else None
+
+    return choose
+
+
+def _range(
+    ctx: Context, node: Branch, value: Expr, slots: list[int], body: Statement, otherwise: Statement | None
+) -> Statement:
+    pairs = _pairs(ctx, node)
+    index_slot, item_slot = (slots[0], slots[1]) if len(slots) == 2 else (None, slots[0] if slots else None)
+
+    def loop(frame: Frame, dot: Any) -> Any:
+        ran = False
+        for index, item in pairs(value(frame, dot)):
+            ran = True
+            if item_slot is not None:
+                frame[item_slot] = item
+                if index_slot is not None:
+                    frame[index_slot] = index
+            if body(frame, item) == "break":
+                break
+        if not ran and otherwise is not None:
+            return otherwise(frame, dot)
+        return None
+
+    return loop
+
+
+def _pairs(ctx: Context, node: Branch) -> Callable[[Any], Any]:
+    """Index and element of everything that {{range}} accepts."""
+    from sonde.gotemplate.context import last_node
+
+    def pairs(value: Any) -> Any:
+        if isinstance(value, (list, tuple, bytes)):
+            return enumerate(value)
+        if isinstance(value, Mapping):
+            return sorted_items(value)
+        if value is MISSING or value is None:
+            return ()
+        if isinstance(value, int) and not isinstance(value, bool):
+            if len(node.pipe.declared) > 1:
+                raise ctx.error(last_node(node.pipe), f"can't use {value} to iterate over more than one variable")
+            return ((MISSING, number) for number in range(value))
+        raise ctx.error(last_node(node.pipe), f"range can't iterate over {show(value)}")
+
+    return pairs
+
+
+def _call(program: Program, ctx: Context, node: Call) -> Statement:
+    argument = pipeline(ctx, node.pipe) if node.pipe is not None else None
+
+    def call(frame: Frame, dot: Any) -> None:
+        routine = program.routine(node.name)
+        if routine is None:
+            raise ctx.error(node, f"template {quote(node.name)} not defined")
+        depth = frame[DEPTH] + 1
+        if depth > _MAX_DEPTH:
+            raise ctx.error(node, f"exceeded maximum template depth ({_MAX_DEPTH})")
+        data = argument(frame, dot) if argument is not None else MISSING
+        inner: Frame = [MISSING] * routine.size
+        inner[ROOT], inner[OUT], inner[DEPTH] = data, frame[OUT], depth
+        try:
+            routine.run(inner, data)
+        except RecursionError as failure:
+            raise ctx.error(node, f"exceeded maximum template depth ({_MAX_DEPTH})") from failure
+
+    return call
