@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from sonde.stacks.goyaml import Tagged, YamlError, exact, fast, load, load_mapping, needs_exact_scan
 from sonde.stacks.goyaml.__main__ import answer
+from sonde.stacks.goyaml.gotext import go_float, json_float
 
 CORPUS = Path(os.environ.get("SONDE_CONFORMANCE_DIR") or Path(__file__).parents[3] / "../shared/conformance")
 
@@ -47,6 +48,8 @@ def value(text):
         ("!literal 5", 5),
         ("!append [1]", Tagged("!append", [1])),
         ("!append x", "x"),
+        ("{b:}", {"b:": None}),
+        (r'''"it\'s"''', "it's"),
     ],
 )
 def test_a_scalar_means_what_yaml_v3_says(text, expected):
@@ -65,6 +68,8 @@ def test_a_scalar_means_what_yaml_v3_says(text, expected):
         ("a: {{ .x }}\n", 'yaml: invalid map key: map[string]interface {}{".x":interface {}(nil)}'),
         ("%YAML 1.2\n---\na: 1\n", "yaml: found incompatible YAML document"),
         ('a: "\\/"\n', "yaml: found unknown escape character"),
+        ("a: 1\n---\nb\na: x: y\n", "yaml: line 4: mapping values are not allowed in this context"),
+        ("<<: 2001-01-01\n", "yaml: map merge requires map or sequence of maps as the value"),
         ("- 1\n", "yaml: unmarshal errors:\n  line 1: cannot unmarshal !!seq into map[string]interface {}"),
     ],
 )
@@ -97,6 +102,22 @@ def test_keys_become_strings_as_go_prints_them():
         "16",
         "1e+21",
     ]
+
+
+@pytest.mark.parametrize(
+    ("number", "shown", "in_json"),
+    [
+        (1e3, "1000", "1000"),
+        (1e6, "1e+06", "1000000"),
+        (1e21, "1e+21", "1e+21"),
+        (1.5e-5, "1.5e-05", "0.000015"),
+        (1e-7, "1e-07", "1e-7"),
+        (-0.0, "-0", "-0"),
+        (2.0**64, "1.8446744073709552e+19", "18446744073709552000"),
+    ],
+)
+def test_a_float_is_printed_as_go_prints_it(number, shown, in_json):
+    assert (go_float(number), json_float(number)) == (shown, in_json)
 
 
 def test_a_billion_laughs_are_refused():

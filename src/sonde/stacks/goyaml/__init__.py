@@ -68,11 +68,9 @@ def _load(data: bytes | str, name: str, *, mapping: bool) -> Loaded:
     if needs_exact_scan(raw):
         return Loaded(_exact(raw, name, mapping=mapping), raw, name)
     try:
-        value = fast.load(raw)
+        value = fast.load(raw, mapping=mapping)
     except (fast.Uncommon, YAMLError, RecursionError, ValueError):
         return Loaded(_exact(raw, name, mapping=mapping), raw, name)
-    if mapping and not isinstance(value, dict):
-        value = _exact(raw, name, mapping=True)
     return Loaded(value, raw, name)
 
 

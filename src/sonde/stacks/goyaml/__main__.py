@@ -6,7 +6,7 @@ import sys
 from typing import Any
 
 from sonde.stacks.goyaml import Tagged, YamlError, load_mapping
-from sonde.stacks.goyaml.gotext import go_float
+from sonde.stacks.goyaml.gotext import json_float
 
 
 def plain(value: Any) -> Any:
@@ -22,7 +22,7 @@ def plain(value: Any) -> Any:
     if isinstance(value, float):
         if not math.isfinite(value):
             raise YamlError(f"unsupported value: {'NaN' if math.isnan(value) else '+Inf' if value > 0 else '-Inf'}")
-        return int(go_float(value)) if value.is_integer() and abs(value) < 1e21 else value
+        return int(json_float(value)) if value.is_integer() and abs(value) < 1e21 else value
     return value
 
 

@@ -77,11 +77,7 @@ class _Decoder:
             self.value(root)
             return {}
         if root.kind != "mapping":
-            shown = (
-                ""
-                if root.tag in (SEQ, MAP)
-                else f" `{root.value if len(root.value) <= 10 else root.value[:7] + '...'}`"
-            )
+            shown = "" if root.tag in (SEQ, MAP) else f" `{_shortened(root.value)}`"
             if root.kind == "scalar":
                 self.scalar(root)
             self.problems.append((root.line, f"cannot unmarshal {root.tag}{shown} into map[string]interface {{}}"))
@@ -190,6 +186,9 @@ class _Decoder:
             self.count(node)
             return self.key(node.alias or node, string_keys=string_keys)
         self.count(node)
+        if node.kind != "scalar" and string_keys:
+            self.problems.append((node.line, f"cannot unmarshal {node.tag} into string"))
+            raise _Skip
         if node.kind != "scalar":
             raise self.fail(node, f"yaml: invalid map key: {self.go_syntax(node)}")
         if node.tag in FUNCTION_TAGS:
@@ -286,6 +285,12 @@ class _Entries:
                     f"multiple keys normalize to {go_quote(key)} but are not both maps, so they cannot be merged safely",
                 )
         return result
+
+
+def _shortened(text: str) -> str:
+    """Shorten a value for an error, counting bytes as Go does."""
+    raw = text.encode("utf-8", "surrogatepass")
+    return text if len(raw) <= 10 else raw[:7].decode(errors="replace") + "..."
 
 
 def _allowed_share(decoded: int) -> float:

@@ -36,24 +36,29 @@ class Uncommon(Exception):  # noqa: N818 - not an error: the signal to take the 
 
 
 def plain_value(text: str) -> Any:
-    """Resolve an untagged plain scalar, remembering the answer; a date is `{}` (stacks.md §6, Q13)."""
+    """Resolve an untagged plain scalar, remembering the answer."""
     tag, value = resolve("", text)
     if tag == TIMESTAMP:
-        value = {}
-    elif len(_plain) < _PLAIN_CAP:
+        raise Uncommon
+    if len(_plain) < _PLAIN_CAP:
         _plain[text] = value
     return value
 
 
-def load(data: bytes) -> Any:
-    """Build the first document's value. Raises `Uncommon`, or libyaml's own error."""
+def load(data: bytes, *, mapping: bool = False) -> Any:
+    """Build the first document's value, with `mapping` only a mapping's. Raises `Uncommon`, or libyaml's own error."""
     parser = CParser(data)
     next_event: Callable[[], Any] = parser.get_event
     next_event()  # the stream's start
     if next_event().__class__ is StreamEndEvent:
-        return None
-    value = _Builder(next_event).node(next_event(), MAX_DEPTH)
-    next_event()  # the document's end: an error right behind it counts
+        return {} if mapping else None
+    root = next_event()
+    if mapping and root.__class__ is not MappingStartEvent:
+        raise Uncommon
+    value = _Builder(next_event).node(root, MAX_DEPTH)
+    next_event()  # the document's end
+    if next_event().__class__ is not StreamEndEvent:
+        raise Uncommon  # another document follows, and an error right behind ours counts
     return value
 
 

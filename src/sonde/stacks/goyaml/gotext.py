@@ -28,27 +28,41 @@ def go_text(value: Any) -> str:
 
 
 def go_float(value: float) -> str:
-    """Print a float as Go's `%v` (shortest digits; an exponent below 1e-4 and from 1e21 on)."""
+    """Print a float as Go's `%v`: shortest digits, an exponent below 1e-4 and from 1e6 on (`1e+06`)."""
+    return _unusual(value) or _formatted(value, low=-4, high=6)
+
+
+def json_float(value: float) -> str:
+    """Print a finite float as Go's JSON does: an exponent below 1e-6 and from 1e21 on."""
+    text = _formatted(value, low=-6, high=21)
+    # 1e-07 is written 1e-7 there.
+    return text[:-2] + text[-1] if text[-4:-1] == "e-0" else text
+
+
+def _unusual(value: float) -> str:
     if math.isnan(value):
         return "NaN"
     if math.isinf(value):
         return "+Inf" if value > 0 else "-Inf"
-    mantissa, _, exponent = f"{value!r}".partition("e")
-    if exponent and -4 <= int(exponent) < 21:
-        return (
-            f"{value:.0f}"
-            if float(f"{value:.0f}") == value and int(exponent) < 16
-            else _plain_digits(mantissa, int(exponent))
-        )
-    if exponent:
-        sign, digits = exponent[0] if exponent[0] in "+-" else "+", exponent.lstrip("+-")
-        return f"{mantissa.removesuffix('.0')}e{sign}{digits:0>2}"
-    return mantissa.removesuffix(".0")
+    return ""
 
 
-def _plain_digits(mantissa: str, exponent: int) -> str:
-    """Write shortest digits with a positive exponent out: 1.8446744073709552e+19 is 18446744073709552000."""
-    sign = "-" if mantissa.startswith("-") else ""
-    whole, _, fraction = mantissa.lstrip("-").partition(".")
-    digits = whole + fraction
-    return sign + digits.ljust(exponent + len(whole), "0")
+def _formatted(value: float, *, low: int, high: int) -> str:
+    """Write shortest digits out, or with an exponent where it is below `low` or not below `high`."""
+    sign = "-" if math.copysign(1, value) < 0 else ""
+    mantissa, _, power = repr(abs(value)).partition("e")
+    whole, _, fraction = mantissa.partition(".")
+    fraction = "" if fraction == "0" else fraction
+    digits = (whole + fraction).lstrip("0")
+    if not digits:
+        return sign + "0"
+    leading = len(whole + fraction) - len(digits)
+    exponent = int(power or 0) + len(whole) - leading - 1
+    digits = digits.rstrip("0") or "0"
+    if exponent < low or exponent >= high:
+        point = "." + digits[1:] if len(digits) > 1 else ""
+        return f"{sign}{digits[0]}{point}e{'-' if exponent < 0 else '+'}{abs(exponent):02}"
+    if exponent < 0:
+        return f"{sign}0.{'0' * (-exponent - 1)}{digits}"
+    padded = digits.ljust(exponent + 1, "0")
+    return sign + padded[: exponent + 1] + ("." + padded[exponent + 1 :] if padded[exponent + 1 :] else "")

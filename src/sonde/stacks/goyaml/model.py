@@ -70,3 +70,4 @@ class YamlError(Exception):
         self.name = name
         self.line = line
         self.column = column
+        self.unknown_anchor_at: int | None = None  # characters before an alias to no anchor

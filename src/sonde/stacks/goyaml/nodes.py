@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Any, Literal
 
+from yaml import YAMLError
 from yaml._yaml import CParser
 from yaml.events import AliasEvent, MappingEndEvent, MappingStartEvent, ScalarEvent, SequenceEndEvent, StreamEndEvent
 
@@ -20,7 +21,7 @@ Kind = Literal["scalar", "sequence", "mapping", "alias"]
 class Node:
     """One YAML node, as yaml.v3's `Node`: `content` of a mapping alternates keys and values; line and column count from 1."""
 
-    __slots__ = ("alias", "column", "content", "kind", "line", "quoted", "tag", "value")
+    __slots__ = ("alias", "column", "content", "followed_at", "kind", "line", "quoted", "tag", "value")
 
     def __init__(self, kind: Kind, event: Any) -> None:
         self.kind: Kind = kind
@@ -29,6 +30,9 @@ class Node:
         self.quoted = False
         self.content: list[Node] = []
         self.alias: Node | None = None
+        self.followed_at: int | None = (
+            None  # of a root with something behind: characters before the end of its document
+        )
         self.line: int = event.start_mark.line + 1
         self.column: int = event.start_mark.column + 1
 
@@ -54,7 +58,12 @@ def compose(data: bytes) -> Node | None:
     if start.version not in (None, (1, 1)):
         raise YamlError("yaml: found incompatible YAML document", line=1, column=1)
     root = _node(next_event(), next_event, {}, MAX_DEPTH)
-    next_event()
+    end = next_event()
+    try:
+        followed = next_event().__class__ is not StreamEndEvent
+    except YAMLError:
+        followed = True
+    root.followed_at = end.start_mark.index if followed else None
     return root
 
 
@@ -68,11 +77,13 @@ def _refusing_slashes(next_event: Callable[[], Any], data: bytes) -> Callable[[]
             start: Any = event.start_mark
             end: Any = event.end_mark
             source = text[start.index : end.index]
-            if any(escape == "/" for escape in _ESCAPE.findall(source)):
-                where = f"line {start.line + 1}: " if start.line else ""
-                raise YamlError(
-                    f"yaml: {where}found unknown escape character", line=start.line + 1, column=start.column + 1
-                )
+            wrong = next((match for match in _ESCAPE.finditer(source) if match[1] == "/"), None)
+            if wrong:
+                line = start.line + source.count("\n", 0, wrong.start())
+                shown = (start.line or line) + 1
+                where = f"line {shown}: " if shown > 1 else ""
+                message = f"yaml: {where}found unknown escape character"
+                raise YamlError(message, line=line + 1, column=start.column + 1)
         return event
 
     return following
@@ -109,7 +120,9 @@ def _alias(event: Any, anchors: dict[str, Node]) -> Node:
     node.alias = anchors.get(event.anchor)
     if node.alias is None:
         message = f"yaml: unknown anchor '{event.anchor}' referenced"
-        raise YamlError(message, line=node.line, column=node.column)
+        error = YamlError(message, line=node.line, column=node.column)
+        error.unknown_anchor_at = event.start_mark.index
+        raise error
     return node
 
 
