@@ -524,3 +524,15 @@ def test_an_expression_that_fails_at_run_time_fails_its_step(run):
 def test_a_working_directory_that_is_not_there_is_named(run):
     told = run("jobs: {a: {runs-on: x, steps: [{run: pwd, working-directory: infra/live}]}}")
     assert "infra/live' does not exist. Is there a checkout before it?" in told.log
+
+
+def test_a_nul_in_the_environment_fails_the_step_and_not_the_runner(run):
+    told = run(r"""
+        jobs:
+          a:
+            runs-on: x
+            env: {A: "${{ fromJSON('\"\\u0000\"') }}"}
+            steps: [{run: echo never}]
+        """)
+    assert told.steps[0].conclusion == "failure"
+    assert "null byte" in told.steps[0].log

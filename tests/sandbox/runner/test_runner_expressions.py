@@ -1,8 +1,11 @@
 """GitHub's expression language: the tables of its documentation, and what its runner is known to do."""
 
+import contextlib
 import math
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sonde.sandbox.runner.expressions import condition, evaluate, interpolate, names_in, resolve
 from sonde.sandbox.runner.functions import Status
@@ -197,3 +200,65 @@ def test_an_if_that_mixes_an_expression_with_text_is_refused_because_github_take
 def test_the_names_of_a_text_are_known_before_it_is_evaluated():
     assert names_in("${{ env.A }} ${{ steps[matrix.stack] }}") == ({"env", "steps", "matrix"}, set())
     assert names_in("failure() && inputs.x", is_condition=True) == ({"inputs"}, {"failure"})
+
+
+def test_an_expression_nested_too_deep_or_too_long_is_an_error():
+    for expression in ("(" * 5000 + "1" + ")" * 5000, "!" * 5000 + "1", "1" + " || 1" * 3000):
+        with pytest.raises(ExpressionError, match="Exceeded max expression depth"):
+            evaluate(expression, {})
+    with pytest.raises(ExpressionError, match="Exceeded max expression length"):
+        evaluate("1 " * 20_000, {})
+
+
+PIECES = [
+    "github",
+    "steps",
+    "x",
+    ".",
+    "*",
+    "[",
+    "]",
+    "(",
+    ")",
+    "'",
+    "1",
+    "-",
+    "0x",
+    "!",
+    "==",
+    "&&",
+    "||",
+    "<",
+    ",",
+    " ",
+]
+PIECES += ["contains", "format", "fromJSON", "null", "{0}", "\x00", "é", "${{", "}}"]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=12).map("".join))
+def test_any_text_either_has_a_value_or_is_an_expression_error(text):
+    for verb in (evaluate, interpolate):
+        with contextlib.suppress(ExpressionError):
+            verb(text, CONTEXTS)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(JSON)
+def test_a_value_survives_being_written_and_read(value):
+    contexts = {"inputs": {"v": value}}
+    written = evaluate("toJSON(inputs.v)", contexts)
+    assert evaluate("fromJSON(toJSON(inputs.v))", contexts) == value or "Infinity" in written
+
+
+@given(JSON, JSON)
+def test_equality_is_symmetric_and_the_opposite_of_difference(left, right):
+    contexts = {"inputs": {"a": left, "b": right}}
+    equal = evaluate("inputs.a == inputs.b", contexts)
+    assert equal is evaluate("inputs.b == inputs.a", contexts)
+    assert equal is not evaluate("inputs.a != inputs.b", contexts)

@@ -3,6 +3,8 @@
 import textwrap
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sonde.sandbox.runner.model import UnsupportedWorkflow
 from sonde.sandbox.runner.workflow import Defaults, parse
@@ -208,3 +210,45 @@ def test_jobs_in_a_circle_are_named():
     text = f"on: push\njobs:\n  a: {job % 'b'}\n  b: {job % 'a'}\n  c: {job % '[]'}"
     with pytest.raises(UnsupportedWorkflow, match="the jobs a, b need each other in a circle"):
         parse(text)
+
+
+WORDS = [
+    "on",
+    "jobs",
+    "push",
+    "a",
+    "runs-on",
+    "steps",
+    "run",
+    "if",
+    "${{ x }}",
+    "1",
+    "",
+    "~",
+    "*x",
+    "&x",
+    "!t",
+    "'",
+    "[",
+    "{",
+]
+LINES = st.tuples(st.integers(0, 3), st.sampled_from(WORDS), st.sampled_from([":", ": ", ": x", ""]))
+
+
+@given(st.lists(LINES, max_size=8).map(lambda lines: "\n".join(" " * 2 * n + word + end for n, word, end in lines)))
+def test_any_text_either_is_a_workflow_or_an_error_with_its_place(text):
+    refused = refusal(text)
+    assert refused is None or refused.startswith("w.yaml:")
+
+
+def refusal(text):
+    try:
+        parse(text, "w.yaml")
+    except UnsupportedWorkflow as error:
+        return str(error)
+    return None
+
+
+def test_a_file_nested_too_deep_is_an_error():
+    with pytest.raises(UnsupportedWorkflow, match="nested too deep"):
+        parse("on: " + "[" * 5000)

@@ -150,6 +150,8 @@ def read(text: str, path: str) -> Entry:
         raise UnsupportedWorkflow(f"{path}:{line}: not valid YAML: {error.problem}") from error
     except yaml.YAMLError as error:
         raise UnsupportedWorkflow(f"{path}:1: not valid YAML: {error}") from error
+    except RecursionError as error:
+        raise UnsupportedWorkflow(f"{path}:1: not read: it is nested too deep") from error
     if not isinstance(node, yaml.MappingNode):
         raise UnsupportedWorkflow(f"{path}:1: a workflow must be a mapping with `on` and `jobs`")
     return entry(node, path, 1)

@@ -93,7 +93,7 @@ def to_json(value: Any) -> str:
 def from_json(text: Any) -> Any:
     try:
         return json.loads(to_text(text))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ExpressionError(f"fromJSON() cannot read {to_text(text)!r}: {error}") from error
 
 

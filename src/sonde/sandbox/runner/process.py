@@ -34,7 +34,12 @@ def spawn(argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], log: Path) 
 
 
 def exit_code(process: subprocess.Popen[bytes]) -> int | None:
-    """The exit code without reaping: while the leader is a zombie, its group's id cannot go to strangers."""
+    """The exit code without reaping: while the leader is a zombie, its group's id cannot go to strangers.
+
+    macOS before Python 3.13 has no waitid: there the leader is reaped, and its background processes are left alone.
+    """
+    if not hasattr(os, "waitid"):
+        return process.poll()
     found = os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG)
     if found is None:
         return None
@@ -55,7 +60,8 @@ def wait(process: subprocess.Popen[bytes], deadline: float, cancel: threading.Ev
 def end(process: subprocess.Popen[bytes]) -> None:
     """Ask the group to end, harder each time. terraform gives its locks back on SIGINT."""
     for number, patience in SIGNALS:
-        os.killpg(process.pid, number)
+        if exit_code(process) is None:
+            os.killpg(process.pid, number)
         until = time.monotonic() + patience
         while time.monotonic() < until:
             if exit_code(process) is not None:
@@ -66,5 +72,6 @@ def end(process: subprocess.Popen[bytes]) -> None:
 def sweep(processes: Sequence[subprocess.Popen[bytes]]) -> None:
     """End what the steps of a job left running in the background, then reap the leaders."""
     for process in processes:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        if process.returncode is None:  # not reaped yet
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()

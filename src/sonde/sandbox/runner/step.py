@@ -73,7 +73,7 @@ def run_step(plan: JobPlan, running: Running, number: int, step: Step) -> StepRe
         if not condition(step.condition, running.contexts, running.status):
             return StepResult("skipped")
         return act(plan, running, step, Workbench.of(plan, running, number, own))
-    except (RunnerError, OSError) as error:
+    except (RunnerError, OSError, ValueError) as error:  # ValueError: a NUL in the script, a path or the environment
         return StepResult("failure", str(error), log=f"Error: {error}\n")
 
 

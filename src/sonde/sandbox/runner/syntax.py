@@ -66,6 +66,8 @@ TOKEN = re.compile(
     re.VERBOSE,
 )
 KEYWORDS = {"true": True, "false": False, "null": None, "NaN": float("nan"), "Infinity": float("inf")}
+MAX_LENGTH = 21_000  # characters, as on GitHub
+MAX_DEPTH = 100  # of the tree; GitHub counts a chain of && as one level and stops at 50
 LEVELS = (("||",), ("&&",), ("==", "!="), ("<", "<=", ">", ">="))  # loosest first
 
 
@@ -191,12 +193,6 @@ class Parser:
         return Call(name.lower(), tuple(arguments))
 
 
-@lru_cache(maxsize=2048)
-def parse(expression: str) -> Node:
-    """Syntax tree of one expression without its `${{ }}`. ExpressionError on bad syntax and on unknown names."""
-    return Parser(expression).whole()
-
-
 def children(node: Node) -> tuple[Node, ...]:
     match node:
         case Index(target, key):
@@ -215,3 +211,21 @@ def walk(node: Node) -> Iterator[Node]:
     yield node
     for child in children(node):
         yield from walk(child)
+
+
+def depth(node: Node) -> int:
+    return 1 + max((depth(child) for child in children(node)), default=0)
+
+
+@lru_cache(maxsize=2048)
+def parse(expression: str) -> Node:
+    """Syntax tree of one expression without its `${{ }}`. ExpressionError on bad syntax and on unknown names."""
+    if len(expression) > MAX_LENGTH:
+        raise ExpressionError(f"Exceeded max expression length {MAX_LENGTH}")
+    try:
+        node = Parser(expression).whole()
+        if depth(node) <= MAX_DEPTH:
+            return node
+    except RecursionError:
+        pass
+    raise ExpressionError(f"Exceeded max expression depth {MAX_DEPTH}")
