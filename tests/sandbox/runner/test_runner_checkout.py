@@ -50,14 +50,13 @@ def test_an_empty_ref_is_the_commit_of_the_run(run, repository):
     assert told.steps[1].log == "two"
 
 
-def test_the_remote_is_named_as_on_github_and_fetched_from_the_local_path(run, repository):
-    told = run(
-        checkout(
-            "git config --local remote.origin.url", "git fetch -q origin feature && git log -1 --format=%s FETCH_HEAD"
-        )
+def test_the_remote_is_named_as_on_github_and_fetched_from_the_local_path(run):
+    text = checkout(
+        "git config --local remote.origin.url", "git fetch -q origin feature && git log -1 --format=%s FETCH_HEAD"
     )
-    assert told.steps[1].log == "https://github.com/acme/infra\n"
-    assert told.steps[2].log == "change\n"
+    text += "      - run: git ls-remote ${{ github.server_url }}/${{ github.repository }}.git refs/tags/v1 | cut -f 2\n"
+    told = run(text, server_url="https://localhost:4443")
+    assert [step.log for step in told.steps[1:]] == ["https://github.com/acme/infra\n", "change\n", "refs/tags/v1\n"]
 
 
 def test_two_checkouts_stand_side_by_side_in_their_paths(run):

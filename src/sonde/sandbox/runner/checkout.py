@@ -21,14 +21,16 @@ class BadCheckout(RunnerError):  # noqa: N818 - it names what was met
 
 
 def remote_url(request: RunRequest) -> str:
-    return f"{request.server_url}/{request.repository}"
+    return f"{request.remote_base}/{request.repository}"
 
 
 def git_config(request: RunRequest) -> str:
     """HOME/.gitconfig of a job."""
-    url = remote_url(request)
+    bases = dict.fromkeys((request.remote_base, request.server_url))
+    urls = [f"{base}/{request.repository}{end}" for base in bases for end in ("", ".git")]
+    instead = "".join(f"\tinsteadOf = {url}\n" for url in urls)
     return (
-        f'[url "{request.bare_repository}"]\n\tinsteadOf = {url}.git\n\tinsteadOf = {url}\n'
+        f'[url "{request.bare_repository}"]\n{instead}'
         "[safe]\n\tdirectory = *\n[advice]\n\tdetachedHead = false\n[init]\n\tdefaultBranch = main\n"
     )
 

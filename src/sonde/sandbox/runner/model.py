@@ -75,7 +75,9 @@ class RunRequest:
     vars: Mapping[str, str] = field(default_factory=dict)  # the `vars` context
     secrets: Mapping[str, str] = field(default_factory=dict)  # the `secrets` context; GITHUB_TOKEN is also github.token
     env: Mapping[str, str] = field(default_factory=dict)  # further environment of every step, e.g. SSL_CERT_FILE
-    server_url: str = "https://github.com"  # also the base of the checkout's remote URL
+    server_url: str = "https://github.com"  # GITHUB_SERVER_URL
+    # Base of the checkout's remote URL. Clients parse it (the Go CLI knows a few hosts only); nothing connects to it.
+    remote_base: str = "https://github.com"
     api_url: str = "https://api.github.com"
     # Called once for each job, in the order in which the jobs are queued, with the job's shown name.
     allocate_job_id: Callable[[str], int] = field(default=lambda _name: 0)
