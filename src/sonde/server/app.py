@@ -51,6 +51,8 @@ def make_app(site: Site, engine: Engine) -> FastAPI:
         engine.start()
         yield
         await to_thread.run_sync(engine.stop)
+        if site.loop.github:
+            site.loop.github.close()
         site.db.close()
         log.info("server.stopped")
 

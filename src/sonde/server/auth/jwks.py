@@ -30,14 +30,16 @@ def fetch_with(ca_file: Path | None) -> Callable[[str], bytes]:
     context = ssl.create_default_context()
     if ca_file:
         context.load_verify_locations(ca_file)
-    client = httpx2.Client(verify=context, timeout=5, follow_redirects=False)
 
     def fetch(url: str) -> bytes:
         parts = urlsplit(url)
         if parts.scheme != "https" and parts.hostname not in ("127.0.0.1", "localhost", "::1"):
             raise KeysUnavailableError(f"{url} is not https")
         try:
-            answer = client.get(url)
+            with httpx2.Client(
+                verify=context, timeout=5, follow_redirects=False
+            ) as client:  # rare: no connection is kept
+                answer = client.get(url)
         except httpx2.HTTPError as error:
             raise KeysUnavailableError(f"{url}: {error}") from error
         if answer.status_code != 200 or len(answer.content) > MAX_DOCUMENT:

@@ -71,7 +71,7 @@ def claim_jti(tx: Tx, claims: SignedClaims, keep_until: int) -> bool:
     statement = (
         tx.insert(used_jti).values(issuer=claims.issuer, jti=claims.jti, keep_until=keep_until).on_conflict_do_nothing()
     )
-    return tx.run(statement).rowcount == 1
+    return tx.added(statement)
 
 
 def put_session(tx: Tx, session_id: str, actor: Actor, expires_at: int) -> None:

@@ -136,7 +136,7 @@ def open_trigger(tx: Tx, trigger: Trigger, look_at: int | None) -> bool:
         "look_at": look_at,
         "version": 1,
     }
-    return tx.run(tx.insert(triggers).values(**values).on_conflict_do_nothing()).rowcount == 1
+    return tx.added(tx.insert(triggers).values(**values).on_conflict_do_nothing())
 
 
 def trigger(tx: Tx, trigger_id: str, *, lock: bool = False) -> Trigger | None:

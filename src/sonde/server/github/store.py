@@ -69,8 +69,7 @@ def want(tx: Tx, effect: Effect) -> bool:
             "repository_id": effect.repository_id,
             "subject_id": effect.subject_id,
         }
-        inserted = tx.run(tx.insert(effects).values(**names, **first, desired=effect.desired).on_conflict_do_nothing())
-        return inserted.rowcount == 1
+        return tx.added(tx.insert(effects).values(**names, **first, desired=effect.desired).on_conflict_do_nothing())
     if standing.desired == effect.desired:
         return False
     state = standing.state if standing.state in (EffectState.SENDING, EffectState.LOST) else EffectState.PLANNED

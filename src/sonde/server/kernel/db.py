@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Executable, MetaData, Row, create_engine, event, make_url, text
+from sqlalchemy import Connection, Engine, Executable, MetaData, Row, create_engine, event, literal, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import CursorResult
 
@@ -55,6 +55,10 @@ class Tx:
     def all(self, statement: Executable, parameters: Any = None) -> Sequence[Row[Any]]:
         """Every row."""
         return self.connection.execute(statement, parameters).all()
+
+    def added(self, statement: Any) -> bool:
+        """Whether an `INSERT … ON CONFLICT DO NOTHING` inserted; drivers disagree about the row count of an insert."""
+        return self.connection.execute(statement.returning(literal(1))).first() is not None
 
     def insert(self, table: Any) -> Any:
         """`INSERT` of this dialect, with `on_conflict_do_update`; both dialects share the syntax we use."""

@@ -77,7 +77,7 @@ def receive(tx: Tx, delivery: Delivery) -> bool:
         "received_at": tx.now,
         "state": "received",
     }
-    return tx.run(tx.insert(deliveries).values(**values).on_conflict_do_nothing()).rowcount == 1
+    return tx.added(tx.insert(deliveries).values(**values).on_conflict_do_nothing())
 
 
 def revive(tx: Tx, guid: str) -> bool:

@@ -150,7 +150,7 @@ def upgrade() -> None:
         sa.Column("holder_kind", sa.Text(), nullable=False),
         sa.Column("holder_id", sa.Text(), nullable=False),
         sa.Column("holder_name", sa.Text(), nullable=False),
-        sa.Column("reentrant", sa.Boolean(), server_default=sa.text("0"), nullable=False),
+        sa.Column("reentrant", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("run_id", sa.BigInteger(), nullable=True),
         sa.Column("run_url", sa.Text(), server_default="", nullable=False),
         sa.Column("dispatch_id", sa.Text(), nullable=True),

@@ -1,0 +1,106 @@
+"""One PostgreSQL for the whole run, started by the controlling process; each test gets a database of its own on both kinds."""
+
+import os
+import shutil
+
+import postgres
+import pytest
+
+URL = "SONDE_TEST_PG_URL_OF_RUN"  # how the controller tells its workers where the cluster is
+_cluster = pytest.StashKey[postgres.Cluster | None]()
+_ran: dict[str, int] = {"sqlite": 0, "postgresql": 0}
+
+
+def pytest_configure(config):
+    if hasattr(config, "workerinput"):
+        return
+    config.stash[_cluster] = None
+    if _wants_databases(config):
+        config.stash[_cluster] = cluster = postgres.start()
+        os.environ[URL] = cluster.url("") if cluster else ""
+        if cluster is None and os.environ.get("SONDE_TEST_REQUIRE_PG"):
+            raise pytest.UsageError(
+                "SONDE_TEST_REQUIRE_PG is set, but no PostgreSQL was found (SONDE_TEST_PG_BIN, PATH, /usr/lib/postgresql)"
+            )
+
+
+def _wants_databases(config):
+    chosen = [str(arg) for arg in config.args]
+    return not chosen or any("server" in arg or arg.rstrip("/").endswith("tests") for arg in chosen)
+
+
+def pytest_unconfigure(config):
+    if cluster := config.stash.get(_cluster, None):
+        postgres.stop(cluster)
+
+
+def pytest_runtest_logreport(report):
+    if report.when == "call" and report.outcome == "passed":
+        for kind in _ran:
+            _ran[kind] += f"[{kind}" in report.nodeid or f"-{kind}" in report.nodeid
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    if not sum(_ran.values()):
+        return
+    cluster = config.stash.get(_cluster, None)
+    where = (
+        f"PostgreSQL {cluster.version}: {_ran['postgresql']}"
+        if cluster
+        else "PostgreSQL: none, no binaries were found (set SONDE_TEST_PG_BIN)"
+    )
+    terminalreporter.write_line(
+        f"databases: SQLite: {_ran['sqlite']} tests passed; {where}" + (" tests passed" if cluster else "")
+    )
+
+
+@pytest.fixture(scope="session")
+def templates(tmp_path_factory):
+    """Migrated, empty databases, made once per worker and copied for each test."""
+    return {"folder": tmp_path_factory.mktemp("templates"), "made": {}}
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request, templates, tmp_path):
+    """The URL of an empty database at the current schema, on each kind."""
+    if request.param == "sqlite":
+        source = templates["made"].get("sqlite") or _sqlite_template(templates)
+        copy = tmp_path / "sonde.sqlite"
+        shutil.copy(source, copy)
+        return f"sqlite:///{copy}"
+    base = os.environ.get(URL, "")
+    if not base:
+        pytest.skip("no PostgreSQL binaries were found (SONDE_TEST_PG_BIN, PATH, /usr/lib/postgresql)")
+    return _pg_database(base, templates)
+
+
+def _sqlite_template(templates):
+    from sonde.server.kernel.db import Database
+    from sonde.server.migrate import upgrade
+
+    path = templates["folder"] / "template.sqlite"
+    db = Database(f"sqlite:///{path}")
+    upgrade(db)
+    db.close()
+    templates["made"]["sqlite"] = path
+    return path
+
+
+def _pg_database(base, templates):
+    import psycopg
+
+    from sonde.server.kernel.db import Database
+    from sonde.server.migrate import upgrade
+
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+    with psycopg.connect(base + "postgres", autocommit=True) as connection:
+        if "postgresql" not in templates["made"]:
+            connection.execute(f"CREATE DATABASE template_{worker}")
+            db = Database(base + f"template_{worker}")
+            upgrade(db)
+            db.close()
+            templates["made"]["postgresql"] = 0
+        templates["made"]["postgresql"] += 1
+        name = f"test_{worker}_{templates['made']['postgresql']}"
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE template_{worker}")
+    return base + name
