@@ -1,0 +1,50 @@
+"""The command line of `sonde terraform`."""
+
+import pytest
+
+from sonde.cli.errors import UsageError
+from sonde.cli.tf.argv import Call, parse
+
+
+@pytest.mark.parametrize(
+    ("line", "call"),
+    [
+        ("plan vpc -s dev", Call(("plan",), "vpc", "dev")),
+        ("plan -s dev vpc", Call(("plan",), "vpc", "dev")),
+        ("plan vpc --stack=dev", Call(("plan",), "vpc", "dev")),
+        ("plan vpc -s=dev", Call(("plan",), "vpc", "dev")),
+        ("plan vpc -sdev", Call(("plan",), "vpc", "dev")),
+        ("plan -c vpc -s dev", Call(("plan",), "vpc", "dev")),
+        ("plan vpc -s dev -refresh=false", Call(("plan",), "vpc", "dev", passed=("-refresh=false",))),
+        ("plan vpc -s dev -- -refresh=false --x", Call(("plan",), "vpc", "dev", passed=("-refresh=false", "--x"))),
+        ("plan -var size=1 vpc -s dev", Call(("plan",), "vpc", "dev", passed=("-var", "size=1"))),
+        ("plan vpc -s dev -state s.tfstate", Call(("plan",), "vpc", "dev", passed=("-state", "s.tfstate"))),
+        ("plan vpc -s dev -compact-warnings", Call(("plan",), "vpc", "dev", passed=("-compact-warnings",))),
+        ("output vpc -s dev -json id", Call(("output",), "vpc", "dev", passed=("-json", "id"))),
+        ("output vpc -s dev -f env", Call(("output",), "vpc", "dev", values={"format": "env"})),
+        ("import vpc aws_x.y i-1 -s dev", Call(("import",), "vpc", "dev", passed=("aws_x.y", "i-1"))),
+        ("state list vpc -s dev", Call(("state", "list"), "vpc", "dev")),
+        ("workspace vpc -s dev", Call(("workspace",), "vpc", "dev")),
+        ("plan --all --dry-run", Call(("plan",), switches={"all": True, "dry-run": True})),
+        ("plan vpc -s d --upload-status=false", Call(("plan",), "vpc", "d", switches={"upload-status": False})),
+        ("apply vpc -s d --from-plan=x.plan", Call(("apply",), "vpc", "d", switches={"from-plan": True})),
+        ("apply vpc -s d --planfile p", Call(("apply",), "vpc", "d", values={"planfile": "p"})),
+        ("plan vpc -s d --skip env,exec --skip a", Call(("plan",), "vpc", "d", lists={"skip": ("env", "exec", "a")})),
+        ("", Call(("help",))),
+    ],
+)
+def test_ours_is_taken_and_the_rest_passed_on(line, call):
+    assert parse(line.split()) == call
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("remediate vpc -s dev", "Unknown command remediate"),
+        ("plan vpc -s", "flag needs an argument: -s"),
+        ("plan vpc -s d --upload-status=maybe", "invalid argument"),
+    ],
+)
+def test_what_cannot_be_meant_is_wrong_usage(line, says):
+    with pytest.raises(UsageError, match=says):
+        parse(line.split())

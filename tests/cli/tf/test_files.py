@@ -1,0 +1,43 @@
+"""The files that Terraform finds."""
+
+import json
+import stat
+
+import pytest
+
+from sonde.cli.errors import CliError
+from sonde.cli.tf import files
+
+
+def test_a_file_is_sorted_indented_and_for_its_owner_alone(tmp_path):
+    files.write(tmp_path / "x.json", {"b": 1, "a": {"é": None}})
+    assert (tmp_path / "x.json").read_text() == '{\n  "a": {\n    "é": null\n  },\n  "b": 1\n}\n'
+    assert stat.S_IMODE((tmp_path / "x.json").stat().st_mode) == 0o600
+    assert [path.name for path in tmp_path.iterdir()] == ["x.json"]
+
+
+def test_a_backend_is_a_block_of_its_kind():
+    assert files.backend("s3", {"bucket": "b"}, "dev") == {"terraform": {"backend": {"s3": {"bucket": "b"}}}}
+
+
+def test_terraform_cloud_is_its_own_block_with_the_workspace_filled_in():
+    settings = {"organization": "o", "workspaces": {"name": "x-{terraform_workspace}"}}
+    content = files.backend("cloud", settings, "dev")
+    assert content == {"terraform": {"cloud": {"organization": "o", "workspaces": {"name": "x-dev"}}}}
+
+
+def test_a_backend_without_a_kind_is_an_error_with_a_next_step():
+    with pytest.raises(CliError, match="backend_type is required"):
+        files.backend("", {}, "dev")
+
+
+@pytest.mark.parametrize(
+    ("given", "written"),
+    [
+        ({"aws": {"region": "a"}}, {"aws": {"region": "a"}}),
+        ({"aws": {"region": "a"}, "aws.w": {"region": "b"}}, {"aws": [{"region": "a"}, {"alias": "w", "region": "b"}]}),
+        ({"aws.w": {"region": "b"}}, {"aws": [{"alias": "w", "region": "b"}]}),
+    ],
+)
+def test_an_alias_makes_a_list_of_a_providers_configurations(given, written):
+    assert json.loads(files.as_json(files.providers(given))) == {"provider": written}
