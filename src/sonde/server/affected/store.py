@@ -70,8 +70,8 @@ def put(tx: Tx, upload: Upload, credential_id: str) -> None:
     )
 
 
-def same_from(tx: Tx, credential_id: str, upload: Upload) -> bool:
-    """Whether this very session sent this very content before: a client's retry (protocol.md §8)."""
+def same_from(tx: Tx, credential_id: str, upload: Upload) -> str | None:
+    """The id under which this very session sent this very content before: a client's retry (protocol.md §8)."""
     mine = (
         uploads.c.credential_id == credential_id,
         uploads.c.repository_id == upload.repository_id,
@@ -79,7 +79,8 @@ def same_from(tx: Tx, credential_id: str, upload: Upload) -> bool:
         uploads.c.head_sha == upload.head_sha,
         uploads.c.received_at > tx.now - 5 * 60_000,
     )
-    return tx.one(select(uploads.c.id).where(*mine).limit(1)) is not None
+    row = tx.one(select(uploads.c.id).where(*mine).limit(1))
+    return row.id if row else None
 
 
 def due(tx: Tx, limit: int) -> list[str]:
