@@ -229,6 +229,7 @@ SETTINGS: Shape = {
 TEMPLATES: Shape = {
     "settings": {
         "enabled": "b",
+        "ignore_missing_template_values": "b?",
         "delimiters": "[s]?",
         "env": "{s}?",
         "evaluations": "i?",
@@ -387,7 +388,7 @@ ROOT: Shape = {
         "base_path": "s",
         "excluded_paths": "[s]",
         "included_paths": "[s]",
-        "inherit": {"metadata": "b"},
+        "inherit": {"metadata": "b", "source": "b!"},
         "list": LISTING,
         "name_pattern": "s",
         "name_template": "s",
