@@ -16,9 +16,16 @@ class Log:
 
     def warning(self, text: str, **facts: object) -> None:
         """One line: the text, then `name=value` for each fact."""
-        if LEVELS.get(self.level.lower(), 3) <= LEVELS["warning"]:
+        self._say("warning", "WARN", text, facts)
+
+    def info(self, text: str, **facts: object) -> None:
+        """Progress, for those who asked for it."""
+        self._say("info", "INFO", text, facts)
+
+    def _say(self, level: str, label: str, text: str, facts: Mapping[str, object]) -> None:
+        if LEVELS.get(self.level.lower(), LEVELS["warning"]) <= LEVELS[level]:
             told = "".join(f" {name}={_shown(value)}" for name, value in facts.items())
-            self.stream.write(f"WARN {text}{told}\n")
+            self.stream.write(f"{label} {text}{told}\n")
             self.stream.flush()
 
 
