@@ -46,4 +46,19 @@ SPRIG: Final[dict[str, str]] = {
         "wrap wrapWith"
     ),
 }
-GOMPLATE: Final[dict[str, str]] = {}
+GOMPLATE: Final[dict[str, str]] = {
+    "gomplate_coll": "append coll dict flatten has jsonpath keys merge prepend reverse slice sort uniq values",
+    "gomplate_conv": "assert bool conv default fail isKind join kind required ternary test urlParse",
+    "gomplate_data": (
+        "csv csvByColumn csvByRow data datasource datasourceExists datasourceReachable defineDatasource ds include "
+        "json jsonArray listDatasources toCSV toJSON toJSONPretty toTOML toYAML toml yaml yamlArray"
+    ),
+    "gomplate_encoding": "base64 crypto filepath path regexp",
+    "gomplate_math": "add div math mul pow rem seq sub",
+    "gomplate_strings": (
+        "contains hasPrefix hasSuffix indent quote replaceAll shellQuote split splitN squote strings title toLower "
+        "toUpper trim trimSpace"
+    ),
+    "gomplate_time": "time",
+    "gomplate_world": "aws ec2dynamic ec2meta ec2region ec2tag ec2tags env file gcp getenv net random sockaddr uuid",
+}
