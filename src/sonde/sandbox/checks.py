@@ -4,15 +4,16 @@ from typing import Any
 
 from sonde.sandbox.accounts import Refused
 from sonde.sandbox.model import CheckRun, Comment, Repository
-from sonde.sandbox.repositories import Repositories
+from sonde.sandbox.releases import Releases
 from sonde.sandbox.shapes import actions as shapes
+from sonde.sandbox.shapes import pulls
 
 MAX_COMMENT = 65_536  # characters
 MAX_TEXT = 65_535  # of summary and text of a check run
 MAX_ANNOTATIONS = 50  # in one request
 
 
-class Checks(Repositories):
+class Checks(Releases):
     def create_check_run(self, of: Repository, fields: dict[str, Any]) -> CheckRun:
         """POST …/check-runs with fields as GitHub names them; 422 for what GitHub refuses."""
         with self.change():
@@ -119,18 +120,29 @@ class Checks(Repositories):
             comment = Comment(self.next_id("comment"), of.id, number, author, body, now, now)
             self.records.comments[comment.id] = comment
             self.counters["comment created", of.full_name, str(number)] += 1
+            self._emit_comment("created", comment, author)
             return comment
 
     def update_comment(self, comment: Comment, body: str) -> Comment:
         with self.change():
             self._validate_comment(body)
-            comment.body, comment.updated_at = body, self.time()
+            before, comment.body, comment.updated_at = comment.body, body, self.time()
+            self._emit_comment("edited", comment, comment.author, {"changes": {"body": {"from": before}}})
             self.counters["comment updated", self.repository(comment.repository_id).full_name, str(comment.number)] += 1
             return comment
 
     def delete_comment(self, comment: Comment) -> None:
         with self.change():
             del self.records.comments[comment.id]
+            self._emit_comment("deleted", comment, comment.author)
+
+    def _emit_comment(self, action: str, comment: Comment, sender: str, more: dict[str, Any] | None = None) -> None:
+        of = self.repository(comment.repository_id)
+        body = {
+            "issue": pulls.issue(self, self.pull(of, comment.number)),
+            "comment": pulls.comment_of_webhook(self, comment),
+        }
+        self.emit("issue_comment", action, of, sender, body | (more or {}))
 
     def _validate_comment(self, body: str) -> None:
         if not body:

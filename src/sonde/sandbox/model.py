@@ -195,6 +195,19 @@ class Comment:
 
 
 @dataclass
+class Release:
+    id: int
+    repository_id: int
+    tag: str
+    name: str
+    body: str
+    target: str  # the branch it was made from
+    author: str
+    created_at: str
+    prerelease: bool = False
+
+
+@dataclass
 class Delivery:
     """One attempt to deliver a webhook. The body lies in `deliveries/<guid>.json`, the same for each attempt."""
 

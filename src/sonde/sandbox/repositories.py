@@ -1,4 +1,4 @@
-"""Repositories: made, forked, committed and pushed to; merge queue and releases, which are branches and tags."""
+"""Repositories: made, forked, committed and pushed to; and the merge queue, whose entries are branches."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +9,7 @@ from sonde.sandbox.model import PullRequest, Repository
 from sonde.sandbox.pulls import Pulls
 from sonde.sandbox.runs import Occasion
 from sonde.sandbox.shapes import repositories as shapes
+from sonde.sandbox.shapes.accounts import user
 
 
 class Repositories(Pulls):
@@ -89,9 +90,8 @@ class Repositories(Pulls):
             of.owner, _, of.name = full_name.partition("/")
             self.add_organization(of.owner)
             if of.owner != before_owner:
-                kind = "organization" if self.account(before_owner).type == "Organization" else "user"
-                shape = shapes.minimal(self, of)["owner"]
-                self.emit("repository", "transferred", of, of.owner, {"changes": {"owner": {"from": {kind: shape}}}})
+                before = {"user": user(self, before_owner)}
+                self.emit("repository", "transferred", of, of.owner, {"changes": {"owner": {"from": before}}})
             else:
                 changes = {"repository": {"name": {"from": before_name}}}
                 self.emit("repository", "renamed", of, of.owner, {"changes": changes})

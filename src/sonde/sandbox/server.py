@@ -48,7 +48,7 @@ class Sandbox:
         world.job_env = {"SSL_CERT_FILE": str(self.bundle_file)}
         world.job_path = os.environ.get("PATH", os.defpath)
         world.executor = executor
-        self.courier = Courier(world, self.faults, ca_file=self.bundle_file)
+        self.courier = Courier(world, self.faults, ca_file=self.ca_file)
         self._server = uvicorn.Server(self._config())
         self._thread = threading.Thread(target=self._serve, name="offline-github", daemon=True)
         self._thread.start()
@@ -79,6 +79,7 @@ class Sandbox:
             log_config=None,
             log_level="warning",
             server_header=False,
+            date_header=False,  # web.py says the world's time
             timeout_graceful_shutdown=1,
         )
 

@@ -31,6 +31,7 @@ from sonde.sandbox.model import (
     Installation,
     Job,
     PullRequest,
+    Release,
     Repository,
     Run,
     Token,
@@ -45,6 +46,7 @@ FIRST_ID = {
     "check": 50_500_000_000,  # jobs and check runs share their numbers
     "suite": 48_000_000_000,
     "comment": 3_300_000_000,
+    "release": 230_000_000,
     "delivery": 1_900_000_000_000,
     "workflow": 160_000_000,
     "installation": 60_000_000,
@@ -85,6 +87,7 @@ class Records:
     jobs: dict[int, Job] = field(default_factory=dict)
     check_runs: dict[int, CheckRun] = field(default_factory=dict)
     comments: dict[int, Comment] = field(default_factory=dict)
+    releases: dict[int, Release] = field(default_factory=dict)
     deliveries: dict[int, Delivery] = field(default_factory=dict)
 
 
@@ -98,6 +101,7 @@ TABLES: dict[str, tuple[Callable[[str], Any], type[Any]]] = {
     "jobs": (int, Job),
     "check_runs": (int, CheckRun),
     "comments": (int, Comment),
+    "releases": (int, Release),
     "deliveries": (int, Delivery),
 }
 

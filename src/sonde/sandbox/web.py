@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from email.utils import format_datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -93,6 +94,8 @@ async def _send(send: Any, reply: Reply, world: World) -> None:
     if reply.raw is not None:
         content = reply.raw
     headers = {
+        "date": format_datetime(world.now(), usegmt=True),
+        "server": "github.com",
         "x-github-request-id": world.ids.guid(),
         "x-github-media-type": "github.v3; format=json",
         **({"content-type": JSON_TYPE} if content else {}),

@@ -1,8 +1,8 @@
 """The offline GitHub's state, complete: `World`, made in a folder or loaded from one.
 
 It is built in layers, a file each, every one of which uses only those before it:
-state (records, lock, file) < hooks (webhooks) < accounts (users, App, tokens) < runs (Actions) < pulls < repositories
-< checks (check runs, comments). All of them are methods of `World`, so that a test reads as a story:
+state (records, lock, file) < hooks (webhooks) < accounts (users, App, tokens) < runs (Actions) < pushes < pulls < repositories
+< releases < checks (check runs, comments). All of them are methods of `World`, so that a test reads as a story:
 
     world = World.create(folder)
     repository = world.create_repository("acme/infra", {"README.md": "hello"})

@@ -7,6 +7,8 @@ import json
 import sys
 from pathlib import Path
 
+from jsonschema import Draft7Validator
+
 HERE = Path(__file__).parent
 EVENTS = (
     "check_run",
@@ -59,13 +61,15 @@ def definitions(schema):
     return {name: stripped(every[name]) for name in every if name in needed}
 
 
-def examples(every):
-    """One payload of each event and action."""
+def examples(every, schema):
+    """One payload of each event and action: the first that the schema accepts, since some are older than it."""
     chosen = {}
     for event in every:
         for payload in event["examples"]:
-            if event["name"] in EVENTS:
-                chosen.setdefault(f"{event['name']}.{payload.get('action', '')}".rstrip("."), payload)
+            name = f"{event['name']}.{payload.get('action', '')}".rstrip(".")
+            definition = f"#/definitions/{event['name']}${payload.get('action', 'event')}"
+            if event["name"] in EVENTS and Draft7Validator({**schema, "$ref": definition}).is_valid(payload):
+                chosen.setdefault(name, payload)
     return chosen
 
 
@@ -84,7 +88,7 @@ def main(originals):
     cut = {"$schema": schema["$schema"], "definitions": definitions(schema)}
     (HERE / "webhook-schema.json").write_text(lines(cut))
     payloads = json.loads((originals / "webhook-examples.json").read_text())
-    (HERE / "webhook-examples.json").write_text(lines(examples(payloads)))
+    (HERE / "webhook-examples.json").write_text(lines(examples(payloads, cut)))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,8 @@ from sonde.sandbox.shapes import accounts, repositories
 RAW = re.compile(r"application/vnd\.github(\.v3)?\.raw(\+json)?")
 # `permission` knows four words; `role_name` says it all
 LEGACY = {"maintain": "write", "triage": "read"}
+RANKS = ("none", "read", "triage", "write", "maintain", "admin")
+RIGHTS = {"pull": "read", "triage": "triage", "push": "write", "maintain": "maintain", "admin": "admin"}
 
 
 def get_repository(call: Call) -> Reply:
@@ -80,4 +82,6 @@ def get_permission(call: Call) -> Reply:
     role = "admin" if login == of.owner else of.permissions.get(login, "none")
     if role == "none" and not of.private:
         role = "read"
-    return Reply(200, {"permission": LEGACY.get(role, role), "role_name": role, "user": shape})
+    rights = {name: RANKS.index(role) >= RANKS.index(least) for name, least in RIGHTS.items()}
+    user = shape | {"permissions": rights, "role_name": role}
+    return Reply(200, {"permission": LEGACY.get(role, role), "role_name": role, "user": user})

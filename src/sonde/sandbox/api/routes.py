@@ -1,6 +1,6 @@
 """What the offline GitHub answers: every route with the permission it needs, as GitHub's documentation lists them."""
 
-from sonde.sandbox.api import actions, apps, checks, pulls, repos
+from sonde.sandbox.api import actions, apps, checks, pulls, releases, repos
 from sonde.sandbox.api.call import Route
 
 REPO = "/repos/{owner}/{repo}"
@@ -42,6 +42,9 @@ ROUTES = (
     Route("DELETE", f"{REPO}/issues/comments/{{comment_id}}", pulls.delete_comment, WRITE_PULLS),
     Route("GET", f"{REPO}/issues/{{issue_number}}/comments", pulls.list_comments, READ_PULLS),
     Route("POST", f"{REPO}/issues/{{issue_number}}/comments", pulls.create_comment, WRITE_PULLS),
+    Route("GET", f"{REPO}/releases", releases.list_releases, READ_CONTENTS),
+    Route("GET", f"{REPO}/releases/latest", releases.get_latest, READ_CONTENTS),
+    Route("GET", f"{REPO}/releases/tags/{{tag}}", releases.get_by_tag, READ_CONTENTS),
     Route("GET", f"{ACTIONS}/workflows", actions.list_workflows, READ_ACTIONS),
     Route("GET", f"{ACTIONS}/workflows/{{workflow_id}}", actions.get_workflow, READ_ACTIONS),
     Route("POST", f"{ACTIONS}/workflows/{{workflow_id}}/dispatches", actions.dispatch, WRITE_ACTIONS),

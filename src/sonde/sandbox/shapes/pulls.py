@@ -2,7 +2,7 @@
 
 from sonde.sandbox import git
 from sonde.sandbox.model import Comment, PullRequest, Repository
-from sonde.sandbox.shapes import repositories
+from sonde.sandbox.shapes import accounts, repositories
 from sonde.sandbox.shapes.accounts import Json, node_id, user
 from sonde.sandbox.state import State
 
@@ -173,4 +173,56 @@ def comment(world: State, one: Comment) -> Json:
         "updated_at": one.updated_at,
         "author_association": association(world, of, one.author),
         "body": one.body,
+    }
+
+
+def _reactions(api: str) -> Json:
+    kinds = ("+1", "-1", "laugh", "hooray", "confused", "heart", "rocket", "eyes")
+    return {"url": f"{api}/reactions", "total_count": 0} | dict.fromkeys(kinds, 0)
+
+
+def comment_of_webhook(world: State, one: Comment) -> Json:
+    shape = comment(world, one)
+    by_app = accounts.app(world) if one.author == world.bot else None
+    return shape | {"reactions": _reactions(shape["url"]), "performed_via_github_app": by_app}
+
+
+def issue(world: State, pull: PullRequest) -> Json:
+    """A pull request as the issue that it also is: `issue` of an issue_comment webhook."""
+    shape = simple(world, pull)
+    api = shape["issue_url"]
+    same: tuple[str, ...] = (
+        "id",
+        "node_id",
+        "number",
+        "title",
+        "user",
+        "labels",
+        "state",
+        "locked",
+        "assignee",
+        "assignees",
+        "milestone",
+    )
+    same += ("created_at", "updated_at", "closed_at", "author_association", "active_lock_reason", "body", "draft")
+    every = world.records.comments.values()
+    return {name: shape[name] for name in same} | {
+        "url": api,
+        "repository_url": shape["base"]["repo"]["url"],
+        "labels_url": f"{api}/labels{{/name}}",
+        "comments_url": f"{api}/comments",
+        "events_url": f"{api}/events",
+        "html_url": shape["html_url"],
+        "comments": sum((one.repository_id, one.number) == (pull.repository_id, pull.number) for one in every),
+        "reactions": _reactions(api),
+        "timeline_url": f"{api}/timeline",
+        "performed_via_github_app": None,
+        "state_reason": None,
+        "pull_request": {
+            "url": shape["url"],
+            "html_url": shape["html_url"],
+            "diff_url": shape["diff_url"],
+            "patch_url": shape["patch_url"],
+            "merged_at": pull.merged_at,
+        },
     }
