@@ -39,6 +39,8 @@ def current(db: Database) -> str | None:
 
 def upgrade(db: Database) -> None:
     """Bring the schema up to `head`; replicas wait for each other. Raises SchemaMismatchError for a newer database."""
+    if current(db) == head():
+        return
     with db.engine.connect() as connection:
         if db.dialect == "postgresql":
             connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": PG_MIGRATION_LOCK})

@@ -26,6 +26,7 @@ class Settings(BaseSettings):
     github_app_private_key_file: Path | None = None
     github_webhook_secret: str = ""
     dispatch_settle_seconds: float = 90.0
+    effect_lease_seconds: float = 120.0
     poll_seconds: float = 1.0
     delivery_body_days: float = 7.0
     ui_token: str = ""

@@ -90,7 +90,8 @@ def build(settings: Settings) -> Site:
         db, settings.oidc_issuers, audiences(settings), Jwks(fetch_with(settings.ca_file), _clock(db)), KeyRing(db)
     )
     github = _github(settings)
-    delivery = Delivery(db, github, SENDERS, OUTCOMES, int(settings.dispatch_settle_seconds * 1000)) if github else None
+    settle, lease = int(settings.dispatch_settle_seconds * 1000), int(settings.effect_lease_seconds * 1000)
+    delivery = Delivery(db, github, SENDERS, OUTCOMES, settle, lease) if github else None
     return Site(settings, db, trust, Loop(db, github, delivery, dict(EVENTS), settings.url))
 
 

@@ -20,7 +20,6 @@ from sonde.server.kernel.log import log
 from sonde.server.workspaces.model import Repository
 from sonde.server.workspaces.store import repository as repository_of
 
-LEASE = 120_000  # milliseconds; longer than the client's own time limits
 GIVE_UP = 15 * 60_000  # milliseconds without a trace of a lost dispatch
 
 
@@ -51,13 +50,16 @@ OnOutcome = Callable[[Tx, Effect, Sent | Refused], None]
 
 @dataclass(frozen=True)
 class Delivery:
-    """What delivering needs. `settle` in milliseconds: how long GitHub may take to show what it accepted."""
+    """What delivering needs. Milliseconds: `settle`, how long GitHub may take to show what it accepted; `lease`, how long a
+    claim is believed to be of a living process (longer than a call may take).
+    """
 
     db: Database
     github: GitHub
     senders: Mapping[str, Sender]
     outcomes: Mapping[str, OnOutcome]
     settle: int
+    lease: int
 
 
 def deliver(delivery: Delivery, effect: Effect) -> bool:
@@ -69,7 +71,7 @@ def deliver(delivery: Delivery, effect: Effect) -> bool:
         return False
     if effect.state is EffectState.PLANNED:
         with delivery.db.write("effect.sending") as tx:
-            claimed = store.claim(tx, effect, tx.now + LEASE)
+            claimed = store.claim(tx, effect, tx.now + delivery.lease)
         if claimed is None:
             return False
         _record(delivery, claimed, _send(delivery, repository, claimed))

@@ -9,47 +9,76 @@ flag.
 import os
 import signal
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-CRASH_POINTS: Mapping[str, str] = {
+
+@dataclass(frozen=True)
+class Point:
+    """`story` marks what the crash story reaches when nothing goes wrong; the others are recovery and housekeeping."""
+
+    what: str
+    story: bool = True
+
+
+CRASH_POINTS: Mapping[str, Point] = {
     # database writes: before and after the commit
-    "delivery.receive": "a webhook becomes a row, before its 202",
-    "delivery.process": "a pull request or run event takes effect on our rows",
-    "exchange.session": "jti is used up and the session stands",
-    "upload.receive": "an affected-stacks upload becomes a row, before its 200",
-    "upload.match": "an upload meets its trigger and dispatches are planned",
-    "trigger.advance": "ready dispatches take their automatic lock and become effects to send",
-    "trigger.mirror": "the desired check run and comment are written down",
-    "effect.sending": "an effect is claimed, before GitHub hears of it",
-    "effect.result": "GitHub's answer is written down",
-    "effect.found": "a lost answer was found again at GitHub",
-    "instance.status": "a run reports the exit code of its command",
-    "lock.acquire": "a lock is granted or refused",
-    "lock.release": "a lock is released",
+    "delivery.receive": Point("a webhook becomes a row, before its 202"),
+    "delivery.process": Point("a pull request or run event takes effect on our rows"),
+    "exchange.session": Point("jti is used up and the session stands"),
+    "upload.receive": Point("an affected-stacks upload becomes a row, before its 200"),
+    "upload.match": Point("an upload meets its trigger and dispatches are planned"),
+    "trigger.advance": Point("ready dispatches take their automatic lock and become effects to send"),
+    "trigger.mirror": Point("the desired check run and comment are written down"),
+    "effect.sending": Point("an effect is claimed, before GitHub hears of it"),
+    "effect.result": Point("GitHub's answer is written down"),
+    "instance.status": Point("a run reports the exit code of its command"),
+    "lock.acquire": Point("a lock is granted or refused"),
+    "lock.release": Point("a lock is released"),
+    "effect.found": Point("a lost answer was found again at GitHub, or a dead process's claims are given up"),
+    "keyring.create": Point("a new session key"),
+    "purge": Point("old delivery bodies and used tokens are removed"),
     # GitHub calls: before the request leaves, and after the answer arrived but before it is written down
-    "github.token": "an installation token is asked for",
-    "github.workflow": "a workflow file is read for its inputs",
-    "github.dispatch": "a workflow is dispatched",
-    "github.check.create": "the check run is created",
-    "github.check.update": "the check run is edited",
-    "github.check.find": "the check run is looked for by external_id",
-    "github.comment.create": "the comment is created",
-    "github.comment.update": "the comment is edited",
-    "github.comment.find": "the comment is looked for by its marker",
-    "github.run.find": "a run is looked for by atmos_pro_run_id",
-    "github.run.get": "a silent run is asked how it is",
-    "github.run.cancel": "a twin of a run is cancelled",
-    # housekeeping, off the loop
-    "admin.change": "an administrator's command",
-    "keyring.create": "a new session key",
-    "purge": "old delivery bodies and used tokens are removed",
-    "run.allow": "a member allows a held pull request at one SHA",
-    "page.session": "a browser exchanges the one-time token for a cookie",
+    "github.token": Point("an installation token is asked for"),
+    "github.workflow": Point("a workflow file is read for its inputs"),
+    "github.dispatch": Point("a workflow is dispatched"),
+    "github.check.create": Point("the check run is created"),
+    "github.check.update": Point("the check run is edited"),
+    "github.comment.create": Point("the comment is created"),
+    "github.comment.update": Point("the comment is edited"),
+    "github.check.find": Point("the check run is looked for by external_id", story=False),
+    "github.comment.find": Point("the comment is looked for by its marker", story=False),
+    "github.run.find": Point("a run is looked for by atmos_pro_run_id", story=False),
+    "github.run.get": Point("a silent run is asked how it is", story=False),
+    "github.run.cancel": Point("a twin of a run is cancelled", story=False),
+    # not of the loop
+    "admin.change": Point("an administrator's command", story=False),
+    "run.allow": Point("a member allows a held pull request at one SHA", story=False),
+    "page.session": Point("a browser exchanges the one-time token for a cookie", story=False),
 }
 
-_crash_at = os.environ.get("SONDE_CRASH_AT", "")
-_trace_to = os.environ.get("SONDE_TRACE_POINTS", "")
-_watched = bool(_crash_at or _trace_to)
+
+@dataclass
+class _Armed:
+    crash_at: str
+    once: str
+    trace_to: str
+
+    @property
+    def watched(self) -> bool:
+        return bool(self.crash_at or self.trace_to)
+
+
+_armed = _Armed(
+    os.environ.get("SONDE_CRASH_AT", ""),
+    os.environ.get("SONDE_CRASH_ONCE", ""),
+    os.environ.get("SONDE_TRACE_POINTS", ""),
+)
+
+
+def arm(*, crash_at: str = "", once: str = "", trace_to: str = "") -> None:
+    """What the SONDE_CRASH_* variables say at start, for a test's own process."""
+    _armed.crash_at, _armed.once, _armed.trace_to = crash_at, once, trace_to
 
 
 class UnknownPointError(LookupError):
@@ -60,22 +89,21 @@ def reached(point: str, side: str) -> None:
     """Say that execution is at `point`, `side` before or after it took effect. Raises UnknownPointError."""
     if point not in CRASH_POINTS:
         raise UnknownPointError(point)
-    if not _watched:
+    if not _armed.watched:
         return
-    if _trace_to:
-        with Path(_trace_to).open("a") as file:
+    if _armed.trace_to:
+        with Path(_armed.trace_to).open("a") as file:
             file.write(f"{point}:{side}\n")
-    if _crash_at == f"{point}:{side}" and not _already_crashed():
+    if _armed.crash_at == f"{point}:{side}" and not _already_crashed():
         os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _already_crashed() -> bool:
     """With `SONDE_CRASH_ONCE=file` a point kills only the first process that reaches it."""
-    marker = os.environ.get("SONDE_CRASH_ONCE", "")
-    if not marker:
+    if not _armed.once:
         return False
     try:
-        Path(marker).touch(exist_ok=False)
+        Path(_armed.once).touch(exist_ok=False)
     except FileExistsError:
         return True
     return False
