@@ -145,14 +145,26 @@ def test_positions_count_from_one_and_follow_aliases_and_merges():
     assert loaded.position(("c", "nope")) is None
 
 
+def test_delimited_keys_become_nested_mappings_unless_quoted():
+    text = "vars.a.b: 1\nvars.a.c: 2\nvars:\n  x.y: 3\n  'q.r': 4\nmetadata.component: c\n"
+    loaded = load(text, name="", key_delimiter=".")
+    assert loaded.value == {"vars": {"a": {"b": 1, "c": 2}, "x": {"y": 3}, "q.r": 4}, "metadata": {"component": "c"}}
+    assert loaded.position(("vars", "x", "y")) == (4, 8)
+
+
+def test_a_delimited_key_that_says_a_thing_twice_is_a_duplicate():
+    with pytest.raises(YamlError, match='"a" already defined'):
+        load("vars.a: 1\nvars: {a: 2}\n", name="", key_delimiter=".")
+
+
 YAMLISH = st.text(alphabet="ab1-:,[]{}&*!#|>'\"%@`<\\/?. \n\t~_", max_size=40)
 
 
 @settings(max_examples=600, deadline=None)
-@given(st.one_of(st.binary(max_size=60), YAMLISH, st.text(max_size=30)))
-def test_random_input_raises_nothing_but_yaml_errors(data):
+@given(st.one_of(st.binary(max_size=60), YAMLISH, st.text(max_size=30)), st.sampled_from(["", "."]))
+def test_random_input_raises_nothing_but_yaml_errors(data, delimiter):
     with contextlib.suppress(YamlError):
-        load(data, name="x")
+        load(data, name="x", key_delimiter=delimiter)
 
 
 @settings(max_examples=800, deadline=None)

@@ -17,10 +17,10 @@ from sonde.stacks.goyaml.model import YamlError
 MOST_MENDS = 100
 
 
-def load(raw: bytes, name: str, *, mapping: bool) -> Any:
+def load(raw: bytes, name: str, *, mapping: bool, key_delimiter: str = "") -> Any:
     """Compose and decode the first document; every failure is a `YamlError` that names the file."""
     try:
-        return decode(_compose(raw), name, mapping=mapping)
+        return decode(compose(raw, key_delimiter), name, mapping=mapping)
     except YamlError as error:
         error.name = name
         raise
@@ -28,6 +28,16 @@ def load(raw: bytes, name: str, *, mapping: bool) -> Any:
         raise syntax_error(error, name) from None
     except RecursionError:
         raise YamlError("yaml: nested too deep", name) from None
+
+
+def compose(raw: bytes, key_delimiter: str = "") -> nodes.Node | None:
+    """Compose the first document, delimited keys split. Raises libyaml's errors and `YamlError`."""
+    root = _compose(raw)
+    if root is not None and key_delimiter:
+        from sonde.stacks.goyaml import delimited
+
+        delimited.expand(root, key_delimiter)
+    return root
 
 
 def _compose(raw: bytes, *, mend: bool = True) -> nodes.Node | None:

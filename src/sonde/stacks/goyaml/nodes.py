@@ -23,18 +23,17 @@ class Node:
 
     __slots__ = ("alias", "column", "content", "followed_at", "kind", "line", "quoted", "tag", "value")
 
-    def __init__(self, kind: Kind, event: Any) -> None:
+    def __init__(self, kind: Kind, line: int, column: int) -> None:
         self.kind: Kind = kind
         self.tag = ""
         self.value = ""
         self.quoted = False
         self.content: list[Node] = []
         self.alias: Node | None = None
-        self.followed_at: int | None = (
-            None  # of a root with something behind: characters before the end of its document
-        )
-        self.line: int = event.start_mark.line + 1
-        self.column: int = event.start_mark.column + 1
+        # Of a root with something behind it: how many characters stand before the end of its document.
+        self.followed_at: int | None = None
+        self.line = line
+        self.column = column
 
     def short_tag(self) -> str:
         """The tag this node resolves to, aliases followed."""
@@ -94,11 +93,11 @@ def _node(event: Any, following: Callable[[], Any], anchors: dict[str, Node], de
     if kind is AliasEvent:
         return _alias(event, anchors)
     if kind is ScalarEvent:
-        node = Node("scalar", event)
+        node = _begin("scalar", event)
         node.value, node.quoted = event.value, bool(event.style)
         node.tag = _scalar_tag(event)
     else:
-        node = Node("mapping" if kind is MappingStartEvent else "sequence", event)
+        node = _begin("mapping" if kind is MappingStartEvent else "sequence", event)
         node.tag = _own_tag(event) or (MAP if kind is MappingStartEvent else SEQ)
     if event.anchor is not None:
         anchors[event.anchor] = node
@@ -114,8 +113,12 @@ def _node(event: Any, following: Callable[[], Any], anchors: dict[str, Node], de
     return node
 
 
+def _begin(kind: Kind, event: Any) -> Node:
+    return Node(kind, event.start_mark.line + 1, event.start_mark.column + 1)
+
+
 def _alias(event: Any, anchors: dict[str, Node]) -> Node:
-    node = Node("alias", event)
+    node = _begin("alias", event)
     node.value = event.anchor
     node.alias = anchors.get(event.anchor)
     if node.alias is None:
