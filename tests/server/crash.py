@@ -39,7 +39,7 @@ def serve(given, port, arm):
 class Story:
     """One pull request, two instances in order, a lock, against a server that may die at any point."""
 
-    def __init__(self, folder, database_url, *, crash_at="", trace_to=""):
+    def __init__(self, folder, database_url, *, crash_at=(), trace_to=""):
         self.folder = folder
         self.sandbox = Sandbox.start(folder / "github", executor=RecordingExecutor(), persist=False)
         self.github, self.runs = self.sandbox.world, self.sandbox.executor
@@ -61,7 +61,7 @@ class Story:
             "effect_lease_seconds": 0.3,
             "poll_seconds": 0.05,
         }
-        self.arm = {"crash_at": crash_at, "once": str(folder / "crashed") if crash_at else "", "trace_to": trace_to}
+        self.crash_at, self.trace_to = list(crash_at), trace_to  # one point per process, until the list is used up
         db = Database(database_url)
         with db.write("admin.change") as tx:
             workspaces.put_workspace(tx, Workspace(WORKSPACE, "test"))
@@ -80,7 +80,8 @@ class Story:
         if self.process is not None and self.process.is_alive():
             return
         self.deaths += self.process is not None
-        self.process = _processes.Process(target=serve, args=(self.given, self.port, self.arm), daemon=True)
+        arm = {"crash_at": self.crash_at.pop(0) if self.crash_at else "", "trace_to": self.trace_to}
+        self.process = _processes.Process(target=serve, args=(self.given, self.port, arm), daemon=True)
         self.process.start()
 
     def call(self, method, path, body, token=None):

@@ -40,9 +40,19 @@ def assert_once(told):
 
 @pytest.mark.parametrize(("database_url", "point"), KILLS, indirect=["database_url"])
 def test_a_server_killed_at_a_point_dispatches_comments_and_checks_once(story, point):
-    told = story(crash_at=point)
+    told = story(crash_at=[point])
     told.run()
     assert told.deaths == 1
+    assert_once(told)
+
+
+@pytest.mark.parametrize(
+    "second", ["github.run.find:after", "effect.found:before", "effect.found:after", "engine.start:after"]
+)
+def test_a_server_killed_again_while_it_looks_for_a_lost_dispatch_still_dispatches_once(story, second):
+    told = story(crash_at=["github.dispatch:after", second])
+    told.run()
+    assert told.deaths == 2
     assert_once(told)
 
 

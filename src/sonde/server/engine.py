@@ -28,10 +28,11 @@ class Engine:
 
     def start(self) -> None:
         """Take over what a dead process left, then run."""
-        if self._loop.db.dialect == "sqlite":  # one process: whoever claimed an effect before us is dead
-            with self._loop.db.write("effect.found") as tx:
-                abandoned = effects.abandon_claims(tx)
-            log.info("engine.started", abandoned_effects=abandoned)
+        with self._loop.db.write(
+            "engine.start"
+        ) as tx:  # SQLite is one process: whoever claimed an effect before us is dead
+            abandoned = effects.abandon_claims(tx) if self._loop.db.dialect == "sqlite" else 0
+        log.info("engine.started", abandoned_effects=abandoned)
         self._thread.start()
 
     def nudge(self) -> None:

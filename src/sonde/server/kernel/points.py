@@ -35,7 +35,7 @@ CRASH_POINTS: Mapping[str, Point] = {
     "instance.status": Point("a run reports the exit code of its command"),
     "lock.acquire": Point("a lock is granted or refused"),
     "lock.release": Point("a lock is released"),
-    "effect.found": Point("a lost answer was found again at GitHub, or a dead process's claims are given up"),
+    "engine.start": Point("the claims of a dead process are given up (SQLite: there is one process)"),
     "keyring.create": Point("a new session key"),
     "purge": Point("old delivery bodies and used tokens are removed"),
     # GitHub calls: before the request leaves, and after the answer arrived but before it is written down
@@ -46,6 +46,7 @@ CRASH_POINTS: Mapping[str, Point] = {
     "github.check.update": Point("the check run is edited"),
     "github.comment.create": Point("the comment is created"),
     "github.comment.update": Point("the comment is edited"),
+    "effect.found": Point("what a lost answer made was found at GitHub, or not yet", story=False),
     "github.check.find": Point("the check run is looked for by external_id", story=False),
     "github.comment.find": Point("the comment is looked for by its marker", story=False),
     "github.run.find": Point("a run is looked for by atmos_pro_run_id", story=False),
@@ -61,7 +62,6 @@ CRASH_POINTS: Mapping[str, Point] = {
 @dataclass
 class _Armed:
     crash_at: str
-    once: str
     trace_to: str
 
     @property
@@ -69,16 +69,12 @@ class _Armed:
         return bool(self.crash_at or self.trace_to)
 
 
-_armed = _Armed(
-    os.environ.get("SONDE_CRASH_AT", ""),
-    os.environ.get("SONDE_CRASH_ONCE", ""),
-    os.environ.get("SONDE_TRACE_POINTS", ""),
-)
+_armed = _Armed(os.environ.get("SONDE_CRASH_AT", ""), os.environ.get("SONDE_TRACE_POINTS", ""))
 
 
-def arm(*, crash_at: str = "", once: str = "", trace_to: str = "") -> None:
+def arm(*, crash_at: str = "", trace_to: str = "") -> None:
     """What the SONDE_CRASH_* variables say at start, for a test's own process."""
-    _armed.crash_at, _armed.once, _armed.trace_to = crash_at, once, trace_to
+    _armed.crash_at, _armed.trace_to = crash_at, trace_to
 
 
 class UnknownPointError(LookupError):
@@ -94,16 +90,5 @@ def reached(point: str, side: str) -> None:
     if _armed.trace_to:
         with Path(_armed.trace_to).open("a") as file:
             file.write(f"{point}:{side}\n")
-    if _armed.crash_at == f"{point}:{side}" and not _already_crashed():
+    if _armed.crash_at == f"{point}:{side}":
         os.kill(os.getpid(), signal.SIGKILL)
-
-
-def _already_crashed() -> bool:
-    """With `SONDE_CRASH_ONCE=file` a point kills only the first process that reaches it."""
-    if not _armed.once:
-        return False
-    try:
-        Path(_armed.once).touch(exist_ok=False)
-    except FileExistsError:
-        return True
-    return False
