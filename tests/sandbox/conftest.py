@@ -5,24 +5,19 @@ import hmac
 import json
 import shutil
 import ssl
-import sys
 import threading
 import time
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import httpx2
 import jwt
+import published
 import pytest
 
 from sonde.sandbox.executor import RecordingExecutor
 from sonde.sandbox.server import Sandbox
 from sonde.sandbox.world import World
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-import published
 
 PLAN = """\
 name: Plan

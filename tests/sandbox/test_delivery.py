@@ -3,6 +3,9 @@
 import httpx2
 import pytest
 
+from sonde.sandbox.executor import RecordingExecutor
+from sonde.sandbox.server import Sandbox
+
 REPO = "/repos/acme/infra"
 DISPATCH = f"{REPO}/actions/workflows/plan.yaml/dispatches"
 
@@ -146,8 +149,6 @@ def test_a_button_can_be_taken_back(github, client):
 
 
 def test_stopping_keeps_what_was_not_delivered(folder):
-    from conftest import RecordingExecutor, Sandbox
-
     with Sandbox.start(folder, executor=RecordingExecutor()) as github:
         github.world.set_webhook("http://127.0.0.1:1/nobody")
         github.faults.hold_webhooks()
