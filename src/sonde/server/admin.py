@@ -15,6 +15,7 @@ from sonde.server.kernel.db import Database
 from sonde.server.kernel.ids import new_id, new_secret
 from sonde.server.main import load
 from sonde.server.migrate import SchemaMismatchError, require_current
+from sonde.server.web import signin
 from sonde.server.workspaces import store as workspaces
 from sonde.server.workspaces.model import Repository, Workspace
 
@@ -62,6 +63,16 @@ def group() -> None:
       sonde admin repo add acme/infra --workspace ws_… --repository-id 123 --owner-id 45 --installation-id 67
       sonde admin token create --workspace ws_… --repo acme/infra
     """
+
+
+@group.command("sign-in-link", context_settings=HELP)
+@as_json
+def sign_in_link(*, as_json: bool) -> None:
+    """Print a link that lets one browser into the pages. It works once, for 24 hours."""
+    address = load({}).url
+    with _database() as db:
+        link = f"{address}/login?token={signin.offer(db)}"
+    _print({"url": link}, link, machine=as_json)
 
 
 @group.group(context_settings=HELP)

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
+from importlib import resources
 
 import structlog
 from anyio import to_thread
@@ -11,6 +12,7 @@ from sqlalchemy import text
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sonde.server.auth import service as auth
@@ -18,8 +20,11 @@ from sonde.server.engine import Engine
 from sonde.server.kernel.http import Call, Reply, answer_for, envelope, read_body, success
 from sonde.server.kernel.ids import new_trace_id
 from sonde.server.kernel.log import log
+from sonde.server.web import door as pages
+from sonde.server.web.model import PageHandler
+from sonde.server.web.render import Renderer
 from sonde.server.webhooks import api as webhooks
-from sonde.server.wiring import EXCHANGE, ROUTES, ApiHandler, Site
+from sonde.server.wiring import EXCHANGE, PAGES, ROUTES, ApiHandler, Site
 from sonde.wire.envelope import Envelope, ErrorTag
 from sonde.wire.limits import WEBHOOK_CAP, cap_of
 
@@ -68,9 +73,24 @@ def make_app(site: Site, engine: Engine) -> FastAPI:
     app.add_route("/webhooks/github", _door("webhooks/github", receive, cap=WEBHOOK_CAP), methods=["POST"])
     app.add_route("/healthz", _healthz, methods=["GET"])
     app.add_route("/readyz", partial(_readyz, site), methods=["GET"])
+    _add_pages(app, site, engine)
     app.add_exception_handler(HTTPException, _not_routed)
     app.add_exception_handler(Exception, _crashed)
     return app
+
+
+def _add_pages(app: FastAPI, site: Site, engine: Engine) -> None:
+    settings = site.settings
+    frame = {"github_missing": settings.github_missing, "github_url": settings.github_url}
+    door = pages.Door(site.db, Renderer(frame), settings.url, settings.ui_token, engine.nudge)
+    app.mount("/static", StaticFiles(directory=str(resources.files("sonde.server.web") / "static")))
+    app.add_route("/login", pages.login(door), methods=["GET"])
+    app.add_route("/logout", pages.logout(door), methods=["POST"])
+    by_path: dict[str, dict[str, PageHandler]] = {}
+    for page in PAGES:
+        by_path.setdefault(page.path, {})[page.method] = page.handler
+    for path, handlers in by_path.items():
+        app.add_route(path, pages.page(door, handlers), methods=list(handlers))
 
 
 def _by_path() -> list[tuple[str, dict[str, ApiHandler]]]:

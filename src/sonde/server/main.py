@@ -3,6 +3,7 @@
 import os
 import sys
 from typing import Any
+from urllib.parse import quote
 
 import click
 import uvicorn
@@ -14,6 +15,7 @@ from sonde.server.engine import Engine
 from sonde.server.kernel import log as logs
 from sonde.server.kernel.log import log
 from sonde.server.settings import Settings
+from sonde.server.web import signin
 from sonde.server.wiring import build
 
 
@@ -63,6 +65,9 @@ def _run(settings: Settings) -> None:
     app = make_app(site, engine)
     address = f"http://{settings.host}:{sock.getsockname()[1]}"
     click.echo(f"Sonde listens on {address} ({site.db.dialect})", err=True)
+    token = settings.ui_token or signin.offer(site.db)
+    once = "" if settings.ui_token else " (works once, for 24 hours)"
+    click.echo(f"Open {settings.public_url.rstrip('/') or address}/login?token={quote(token)}{once}", err=True)
     if settings.github_missing:
         click.echo(
             f"GitHub: no App yet. Locks, uploads and status work; webhooks, checks and dispatches need {', '.join(settings.github_missing)}.",

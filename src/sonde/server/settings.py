@@ -66,6 +66,11 @@ class Settings(BaseSettings):
         return self.public_url.rstrip("/") or f"http://{self.listen}"
 
     @property
+    def github_url(self) -> str:
+        """Where people look at GitHub: the API's address without what makes it the API's."""
+        return self.github_api_url.rstrip("/").removesuffix("/api/v3").replace("://api.", "://", 1)
+
+    @property
     def github_missing(self) -> tuple[str, ...]:
         """The variables that the GitHub half still needs; empty where it is complete."""
         wanted = {

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from sonde.server.affected import api as affected
+from sonde.server.affected import pages as upload_pages
 from sonde.server.auth import api as auth
 from sonde.server.auth.jwks import Jwks, fetch_with
 from sonde.server.auth.model import Actor, Permission
@@ -23,6 +25,8 @@ from sonde.server.locks import api as locks
 from sonde.server.pulls.senders import CheckSender, CommentSender
 from sonde.server.pulls.service import on_pull_request, on_workflow_run
 from sonde.server.settings import Settings
+from sonde.server.web.model import PageHandler
+from sonde.server.webhooks import pages as webhook_pages
 from sonde.server.webhooks.service import Handler
 
 ApiHandler = Callable[[Database, Actor, Call], Reply]
@@ -45,6 +49,21 @@ ROUTES: tuple[Route, ...] = (
     Route("PATCH", "repos/{owner}/{repo}/instances", Permission.INSTANCES_UPDATE, dispatches.status),
 )
 EXCHANGE = ("POST", "auth/github-oidc", auth.exchange)
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page for people. Every one asks for a session first; a route that is not in PAGES does not exist (T17)."""
+
+    method: str
+    path: str
+    handler: PageHandler
+
+
+PAGES: tuple[Page, ...] = (
+    Page("GET", "/deliveries", partial(webhook_pages.deliveries, waiting=upload_pages.waiting)),
+    Page("GET", "/deliveries/{guid:path}", webhook_pages.delivery),
+)
 
 EVENTS: Mapping[tuple[str, str], Handler] = {
     ("pull_request", "opened"): on_pull_request,

@@ -52,6 +52,7 @@ triggers = Table(
     Column("mirrored_version", Integer, nullable=False, server_default="0"),  # the newest version that became effects
     UniqueConstraint("repository_id", "event", "activity", "number", "head_sha"),
     Index("ix_triggers_head", "repository_id", "head_sha"),
+    Index("ix_triggers_pull", "repository_id", "number"),
 )
 dispatches = Table(
     "dispatches",

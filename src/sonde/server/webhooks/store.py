@@ -1,10 +1,9 @@
 """All SQL of deliveries."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Row, Table, Text, select, update
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Row, Table, Text, literal, select, update
 
 from sonde.server.kernel.db import Tx, metadata
 
@@ -44,6 +43,7 @@ class Delivery:
     state: str
     because: str
     attempts: int
+    processed_at: int | None = None
 
 
 def _delivery(row: Row[Any]) -> Delivery:
@@ -60,6 +60,7 @@ def _delivery(row: Row[Any]) -> Delivery:
         state=row.state,
         because=row.because,
         attempts=row.attempts,
+        processed_at=row.processed_at,
     )
 
 
@@ -129,10 +130,18 @@ def count_attempt(tx: Tx, guid: str, because: str, limit: int) -> None:
     tx.run(update(deliveries).where(deliveries.c.guid == guid).values(attempts=attempts, because=because, state=state))
 
 
-def newest(tx: Tx, limit: int) -> Sequence[Delivery]:
-    """The newest deliveries."""
-    query = select(deliveries).order_by(deliveries.c.received_at.desc(), deliveries.c.guid).limit(limit)
-    return [_delivery(row) for row in tx.all(query)]
+def listed(tx: Tx, limit: int, *, state: str = "", before: int | None = None) -> list[Delivery]:
+    """The newest deliveries without their bodies; `state` and `before` (a time of receipt) narrow them down."""
+    columns = [column for column in deliveries.columns if column.name != "body"]
+    query = select(*columns, literal(None).label("body"))
+    if state:
+        query = query.where(deliveries.c.state == state)
+    if before is not None:
+        query = query.where(deliveries.c.received_at < before)
+    return [
+        _delivery(row)
+        for row in tx.all(query.order_by(deliveries.c.received_at.desc(), deliveries.c.guid).limit(limit))
+    ]
 
 
 def get(tx: Tx, guid: str) -> Delivery | None:

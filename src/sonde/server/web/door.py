@@ -1,0 +1,167 @@
+"""The door of the pages: nobody gets further without a session, nothing is written without an origin check (T13, T17)."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from http.cookies import CookieError, SimpleCookie
+from urllib.parse import quote, urlencode
+
+import structlog
+from anyio import to_thread
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from sonde.server.kernel.db import Database
+from sonde.server.kernel.http import Call, RefusedError, read_body, unavailable
+from sonde.server.kernel.ids import new_trace_id
+from sonde.server.kernel.log import log
+from sonde.server.web import signin
+from sonde.server.web.model import Goto, PageHandler, View
+from sonde.server.web.render import Renderer
+
+FORM_CAP = 64 * 1024  # bytes
+HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'",
+    "X-Frame-Options": "DENY",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+    "Vary": "Cookie, HX-Request",
+}
+Endpoint = Callable[[Request], Awaitable[Response]]
+Answer = Callable[[Call], Response]
+
+
+@dataclass(frozen=True)
+class Door:
+    """What answering needs. `ui_token` is `SONDE_UI_TOKEN`; `nudge` wakes the engine after a write."""
+
+    db: Database
+    render: Renderer
+    url: str
+    ui_token: str
+    nudge: Callable[[], None]
+
+    @property
+    def secure(self) -> bool:
+        """Whether browsers reach us by https; then the cookie is bound to it and to this host."""
+        return self.url.startswith("https://")
+
+    @property
+    def cookie(self) -> str:
+        """The name of the session cookie."""
+        return "__Host-sonde" if self.secure else "sonde"
+
+
+def page(door: Door, handlers: Mapping[str, PageHandler]) -> Endpoint:
+    """The endpoint of one path: `handlers` by method."""
+
+    def answer(call: Call) -> Response:
+        visitor = signin.visitor(door.db, _cookie(door, call))
+        if visitor is None:
+            return _shown(door, call, View("signin.html", {"refused": ""}, 401))
+        if call.method not in ("GET", "HEAD") and not signin.own_write(call.headers, door.url):
+            return _shown(door, call, View("refused.html", {}, 403))
+        handler = handlers["GET" if call.method == "HEAD" else call.method]
+        shown = _shown(door, call, handler(door.db, visitor, call))
+        if call.method not in ("GET", "HEAD"):
+            log.info("page.written", path=call.path, session=visitor.session_id)
+            door.nudge()
+        return shown
+
+    return _endpoint(door, answer)
+
+
+def login(door: Door) -> Endpoint:
+    """`GET /login?token=…`: a good token becomes a session, and leaves the address bar."""
+
+    def answer(call: Call) -> Response:
+        # a browser that fetches ahead, or a HEAD of a link checker, must not use the token up
+        ahead = call.method == "HEAD" or "prefetch" in call.headers.get("sec-purpose", "")
+        token = "" if ahead else call.query.get("token", "")
+        secret = signin.sign_in(door.db, token, fixed=door.ui_token, replaces=_cookie(door, call)) if token else None
+        if secret is None:
+            log.info("page.signin.refused", ahead=ahead)
+            refused = "" if ahead else "This link was used, has expired, or is not one of this server."
+            return _shown(door, call, View("signin.html", {"refused": refused}, 401))
+        log.info("page.signed_in")
+        response = RedirectResponse("/", 303, HEADERS)
+        age = signin.SESSION_LIFE // 1000
+        response.set_cookie(door.cookie, secret, max_age=age, httponly=True, samesite="lax", secure=door.secure)
+        return response
+
+    return _endpoint(door, answer)
+
+
+def logout(door: Door) -> Endpoint:
+    """`POST /logout`: the session ends here and in the browser."""
+
+    def answer(call: Call) -> Response:
+        if not signin.own_write(call.headers, door.url):
+            return _shown(door, call, View("refused.html", {}, 403))
+        signin.sign_out(door.db, _cookie(door, call))
+        response = _shown(door, call, View("signin.html", {"refused": "You are signed out."}))
+        response.delete_cookie(door.cookie, httponly=True, samesite="lax", secure=door.secure)
+        return response
+
+    return _endpoint(door, answer)
+
+
+def _endpoint(door: Door, answer: Answer) -> Endpoint:
+    async def endpoint(request: Request) -> Response:
+        trace_id = new_trace_id()
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(trace_id=trace_id)
+        try:
+            call = await _call(request, trace_id)
+            return await to_thread.run_sync(answer, call)
+        except Exception as error:  # noqa: BLE001 - the one place where whatever went wrong becomes a page
+            return _crashed(door, error, trace_id)
+
+    return endpoint
+
+
+async def _call(request: Request, trace_id: str) -> Call:
+    return Call(
+        method=request.method,
+        path=request.url.path,
+        body=await read_body(request, FORM_CAP),
+        headers=dict(request.headers.items()),
+        query=dict(request.query_params),
+        parameters=dict(request.path_params),
+        trace_id=trace_id,
+    )
+
+
+def _here(call: Call) -> str:
+    return quote(call.path) + (f"?{urlencode(call.query)}" if call.query else "")
+
+
+def _cookie(door: Door, call: Call) -> str:
+    try:
+        found = SimpleCookie(call.headers.get("cookie", "")).get(door.cookie)
+    except CookieError:
+        return ""
+    return found.value if found else ""
+
+
+def _shown(door: Door, call: Call, shown: View | Goto) -> Response:
+    if isinstance(shown, Goto):
+        return RedirectResponse(shown.path, 303, HEADERS)
+    if call.headers.get("hx-request") and shown.status == 200:
+        fragment = door.render.fragment(shown, _here(call))
+        if fragment.digest == call.headers.get("x-have"):
+            return Response(None, 204, HEADERS)  # htmx leaves the page as it is
+        return Response(fragment.html, 200, HEADERS, "text/html")
+    return Response(door.render.page(shown, _here(call)), shown.status, HEADERS, "text/html")
+
+
+def _crashed(door: Door, error: Exception, trace_id: str) -> Response:
+    if isinstance(error, RefusedError):
+        what, status = error.message, error.status
+    elif unavailable(error):
+        log.error("database.unavailable", reason=str(error.__cause__ or error))
+        what, status = "The database cannot be reached now. Nothing is lost; try again in a moment.", 503
+    else:
+        log.error("page.crashed", exc_info=error)
+        what, status = f"The server met an error of its own. Its log has it under {trace_id}.", 500
+    return Response(door.render.page(View("broken.html", {"what": what}, status), ""), status, HEADERS, "text/html")

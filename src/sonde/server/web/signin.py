@@ -1,0 +1,68 @@
+"""Sign-in by a link that works once, until there are accounts (decisions.md, ruling 15; reliability.md T13, T16)."""
+
+import hmac
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from sonde.server.kernel.db import Database
+from sonde.server.kernel.ids import new_id, new_secret
+from sonde.server.web import store
+from sonde.server.web.model import Visitor
+
+TOKEN_LIFE = 24 * 60 * 60 * 1000  # milliseconds
+SESSION_LIFE = 7 * 24 * 60 * 60 * 1000  # milliseconds
+
+
+def offer(db: Database) -> str:
+    """A new token for a sign-in link. It works once, for 24 hours; only its digest is stored."""
+    token = new_secret()
+    with db.write("page.session") as tx:
+        store.purge(tx)
+        store.put_token(tx, token, tx.now + TOKEN_LIFE)
+    return token
+
+
+def sign_in(db: Database, token: str, *, fixed: str, replaces: str) -> str | None:
+    """The secret of a new session for a good token, else None.
+
+    `fixed` is `SONDE_UI_TOKEN`, which may be used again; `replaces` is the cookie that came along: its session ends in the
+    same transaction, so that a cookie planted before the login is worth nothing after it.
+    """
+    known = bool(fixed) and hmac.compare_digest(token.encode(), fixed.encode())
+    with db.write("page.session") as tx:
+        if not (known or (token and store.use_token(tx, token))):
+            return None
+        store.purge(tx)
+        store.end_session(tx, replaces)
+        secret = new_secret()
+        store.put_session(tx, new_id("vis", tx.now), secret, tx.now + SESSION_LIFE)
+    return secret
+
+
+def sign_out(db: Database, secret: str) -> None:
+    """End the session of a cookie."""
+    with db.write("page.session") as tx:
+        store.end_session(tx, secret)
+
+
+def visitor(db: Database, secret: str) -> Visitor | None:
+    """Who sent this cookie; None for nobody we know."""
+    if not secret:
+        return None
+    with db.read() as tx:
+        session_id = store.live_session(tx, secret)
+    return Visitor(session_id) if session_id else None
+
+
+def own_write(headers: Mapping[str, str], public_url: str) -> bool:
+    """Whether a write was sent by one of our own pages: browsers say so in Sec-Fetch-Site, or in Origin over plain HTTP.
+
+    A request with neither is refused: every browser sends one of them with a POST (dependencies.md §14).
+    """
+    site = headers.get("sec-fetch-site")
+    if site is not None:
+        return site == "same-origin"
+    origin = urlsplit(headers.get("origin", ""))
+    if origin.scheme not in ("http", "https"):
+        return False
+    return origin.netloc in (headers.get("host"), urlsplit(public_url).netloc)

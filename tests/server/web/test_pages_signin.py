@@ -1,0 +1,161 @@
+"""Who gets in, and who does not (decisions.md, ruling 15; reliability.md T13, T17)."""
+
+import re
+
+import pytest
+from click.testing import CliRunner
+
+from sonde.server import admin
+from sonde.server.web import signin
+from sonde.server.wiring import PAGES
+
+FILLED = {"owner": "acme", "repo": "infra", "number": "1", "guid:path": "g-1"}
+
+
+def path_of(page):
+    return re.sub(r"\{([^}]+)\}", lambda found: FILLED[found.group(1)], page.path)
+
+
+def test_no_page_answers_somebody_who_is_not_signed_in(open_browser):
+    browser = open_browser()
+    for page in PAGES:
+        answer = browser.client.request(page.method, path_of(page), headers={"Sec-Fetch-Site": "same-origin"})
+        assert answer.status_code == 401, page
+        assert "sonde admin sign-in-link" in answer.text
+
+
+def test_every_page_route_of_the_application_is_in_the_table(open_browser):
+    known = {(page.method, page.path) for page in PAGES} | {("GET", "/login"), ("POST", "/logout")}
+    open_to_all = ("/api/v1/", "/webhooks/", "/healthz", "/readyz", "/static")
+    for route in open_browser().client.app.routes:
+        if not route.path.startswith(open_to_all):
+            assert {(method, route.path) for method in route.methods - {"HEAD"}} <= known
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/static/sonde.css", "/static/vendor/htmx.min.js"])
+def test_health_and_static_files_need_no_session(open_browser, path):
+    assert open_browser().get(path).status_code == 200
+
+
+def test_a_link_lets_one_browser_in_and_works_once(open_browser):
+    browser = open_browser()
+    token = signin.offer(browser.db)
+    answer = browser.get(f"/login?token={token}")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/")
+    assert browser.get("/deliveries").status_code == 200
+    browser.client.cookies.clear()
+    assert browser.get(f"/login?token={token}").status_code == 401
+    assert browser.get("/deliveries").status_code == 401
+
+
+def test_a_link_checker_does_not_use_a_link_up(open_browser):
+    browser = open_browser()
+    token = signin.offer(browser.db)
+    assert browser.client.head(f"/login?token={token}").status_code == 401
+    assert browser.get(f"/login?token={token}", **{"Sec-Purpose": "prefetch;prerender"}).status_code == 401
+    assert browser.get(f"/login?token={token}").status_code == 303
+
+
+def test_a_link_ends_after_a_day_and_a_session_after_a_week(open_browser):
+    browser = open_browser()
+    late, used = signin.offer(browser.db), signin.offer(browser.db)
+    assert browser.get(f"/login?token={used}").status_code == 303
+    browser.db.clock_offset = signin.TOKEN_LIFE
+    assert browser.get(f"/login?token={late}").status_code == 401
+    assert browser.get("/deliveries").status_code == 200
+    browser.db.clock_offset = signin.SESSION_LIFE
+    assert browser.get("/deliveries").status_code == 401
+
+
+def test_the_token_of_the_settings_works_again_and_others_do_not(open_browser):
+    browser = open_browser(ui_token="fixed")
+    for token, status in (("fixed", 303), ("fixed", 303), ("other", 401), ("", 401)):
+        assert browser.get(f"/login?token={token}").status_code == status
+
+
+def test_an_empty_token_setting_lets_nobody_in(open_browser):
+    assert open_browser(ui_token="").get("/login?token=").status_code == 401
+
+
+def test_a_login_makes_a_new_cookie_and_ends_the_session_of_the_old_one(browser):
+    before = browser.client.cookies["sonde"]
+    browser.get("/login?token=let+me+in")
+    assert browser.client.cookies["sonde"] != before
+    assert signin.visitor(browser.db, before) is None
+
+
+def test_a_planted_cookie_is_worth_nothing_after_the_login(open_browser):
+    browser = open_browser(ui_token="fixed")
+    browser.get("/login?token=fixed", Cookie="sonde=chosen-by-an-attacker")
+    assert signin.visitor(browser.db, "chosen-by-an-attacker") is None
+
+
+def test_the_cookie_is_kept_from_scripts_and_other_sites(open_browser):
+    plain = open_browser(ui_token="fixed").get("/login?token=fixed").headers["set-cookie"].lower()
+    assert "httponly" in plain
+    assert "samesite=lax" in plain
+    assert "secure" not in plain
+    https = open_browser(ui_token="fixed", public_url="https://sonde.example")
+    cookie = https.get("/login?token=fixed").headers["set-cookie"]
+    assert cookie.startswith("__Host-sonde=")
+    assert "; Secure" in cookie
+    assert https.get("/deliveries").status_code == 200
+
+
+def test_signing_out_ends_the_session(browser):
+    cookie = browser.client.cookies["sonde"]
+    assert browser.post("/logout").status_code == 200
+    assert signin.visitor(browser.db, cookie) is None
+
+
+def test_no_secret_stands_in_the_database(open_browser):
+    browser = open_browser()
+    token = signin.offer(browser.db)
+    with browser.db.read() as tx:
+        stored = [*tx.all(signin.store.page_tokens.select()), *tx.all(signin.store.page_sessions.select())]
+    browser.get(f"/login?token={token}")
+    with browser.db.read() as tx:
+        stored += tx.all(signin.store.page_sessions.select())
+    assert len(stored) == 2
+    assert token not in str(stored)
+    assert browser.client.cookies["sonde"] not in str(stored)
+
+
+@pytest.mark.parametrize(
+    ("headers", "own"),
+    [
+        ({"sec-fetch-site": "same-origin"}, True),
+        ({"sec-fetch-site": "same-site"}, False),
+        ({"sec-fetch-site": "cross-site", "origin": "http://sonde.test", "host": "sonde.test"}, False),
+        ({"sec-fetch-site": "none"}, False),
+        ({"origin": "http://sonde.test:8080", "host": "sonde.test:8080"}, True),
+        ({"origin": "https://sonde.example", "host": "inside:8080"}, True),
+        ({"origin": "http://evil.test", "host": "sonde.test"}, False),
+        ({"origin": "http://sonde.test.evil.test", "host": "sonde.test"}, False),
+        ({"origin": "null", "host": "sonde.test"}, False),
+        ({"host": "sonde.test"}, False),
+        ({}, False),
+    ],
+)
+def test_a_write_counts_only_when_it_comes_from_an_own_page(headers, own):
+    assert signin.own_write(headers, "https://sonde.example") is own
+
+
+def test_every_answer_carries_the_headers_that_keep_others_out(browser):
+    for path in ("/deliveries", "/deliveries/none", "/login?token=wrong"):
+        headers = browser.get(path).headers
+        assert headers["content-security-policy"].startswith("default-src 'self';")
+        assert "unsafe" not in headers["content-security-policy"]
+        assert headers["x-frame-options"] == "DENY"
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["cache-control"] == "no-store"
+
+
+def test_an_administrator_gets_another_link(open_browser, tmp_path, database_url, monkeypatch):
+    browser = open_browser()
+    monkeypatch.setenv("SONDE_DATABASE_URL", database_url)
+    monkeypatch.setenv("SONDE_PUBLIC_URL", "http://sonde.test")
+    answer = CliRunner().invoke(admin.group, ["sign-in-link"], catch_exceptions=False)
+    assert answer.output.startswith("http://sonde.test/login?token=")
+    assert browser.get(answer.output.strip().removeprefix("http://sonde.test")).status_code == 303
