@@ -16,6 +16,7 @@ from sonde.stacks.goyaml.scalars import BINARY, MAP, MERGE, NULL, SEQ, STR, Scal
 _NO_TAG = frozenset({"!literal"})  # tags that are only taken off
 _INCLUDES = frozenset({"!include", "!include.raw"})
 _MANY, _FEW = 400_000, 4_000_000  # yaml.v3's bounds of its allowed share of aliased nodes
+MOST_PROBLEMS = 100  # n equal keys make n² problems; nobody reads more than a hundred
 
 
 class _Skip(Exception):  # noqa: N818 - a value that yaml.v3 leaves out, not an error
@@ -148,15 +149,15 @@ class _Decoder:
             first.setdefault((key.kind, key.value), []).append(key)
         if len(first) * 2 == len(node.content):
             return
-        found = []
-        for index, key in enumerate(node.content[::2]):
+        for key in node.content[::2]:
             twins = first[key.kind, key.value]
-            own = twins.index(key)
-            found += [(index, twin, key) for twin in twins[own + 1 :]]
-        self.problems += [
-            (twin.line, f"mapping key {go_quote(twin.value)} already defined at line {key.line}")
-            for _, twin, key in found
-        ]
+            later = twins[twins.index(key) + 1 :] if len(twins) > 1 else []
+            for twin in later[: MOST_PROBLEMS - len(self.problems)]:
+                self.problems.append(
+                    (twin.line, f"mapping key {go_quote(twin.value)} already defined at line {key.line}")
+                )
+            if len(self.problems) >= MOST_PROBLEMS:
+                break
         raise _Skip
 
     def fill(self, node: Node, entries: "_Entries", *, string_keys: bool) -> None:

@@ -34,7 +34,7 @@ _INTEGER = re.compile(
 )
 _SIGN_INSIDE = re.compile(r"0(?P<base>[bo])(?P<digits>[-+][0-9]+)")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-_DOT_FLOAT = re.compile(r"\.[0-9]+([eE][-+]?[0-9]+)?")
+_DOT_FLOAT = re.compile(r"\.[0-9]+(_[0-9]+)*([eE][-+]?[0-9]+(_[0-9]+)*)?")
 _BASES = {"hex": 16, "bin": 2, "oct": 8, "old": 8, "dec": 10}
 _LONGEST_INTEGER = 70  # characters; a longer number is a float or a string, and `int()` must not be fed with it
 
