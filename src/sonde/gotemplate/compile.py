@@ -3,17 +3,19 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sonde.gotemplate.context import DEPTH, OUT, ROOT, Context, Expr, Frame, Statement
+from sonde.gotemplate.context import DEPTH, OUT, ROOT, Context, Expr, Frame, Statement, last_node
 from sonde.gotemplate.errors import TemplateError
 from sonde.gotemplate.expressions import pipeline
 from sonde.gotemplate.fmt import show
-from sonde.gotemplate.nodes import Action, Block, Branch, Call, Jump, Text
+from sonde.gotemplate.nodes import Action, Block, Branch, Call, Chain, Command, Jump, Pipe, Text
 from sonde.gotemplate.nodes import Statement as Node
 from sonde.gotemplate.parser import Tree
 from sonde.gotemplate.strconv import quote
 from sonde.gotemplate.values import MISSING, sorted_items, truth
 
 _MAX_DEPTH = 100_000
+
+Charge = Callable[[int], None]  # takes the cost of what is about to run; raises when the budget is spent
 
 
 class Routine:
@@ -27,9 +29,14 @@ class Routine:
 
 
 class Program:
-    """A template set compiled for one missingkey mode; templates are compiled when they are first called."""
+    """A template set compiled for one missingkey mode; templates are compiled when they are first called.
 
-    def __init__(self, tree: Tree, functions: Mapping[str, Any], mode: str) -> None:
+    With `charge`, each round of a loop is paid for before it runs. The mode "closed" is "default", except that printing
+    no value is an error.
+    """
+
+    def __init__(self, tree: Tree, functions: Mapping[str, Any], mode: str, charge: Charge | None = None) -> None:
+        self.charge = charge
         self.tree = tree
         self.functions = functions
         self.mode = mode
@@ -43,7 +50,8 @@ class Program:
             found = self.routines[name] = Routine(run, ctx.size)
         return found
 
-    def render(self, data: Any) -> str:
+    def render(self, data: Any, write: Callable[[list[str]], Callable[[str], None]] | None = None) -> str:
+        """The output for the data; `write` makes the function that takes each piece of it."""
         out: list[str] = []
         main = self.routine(self.tree.name)
         if main is None:
@@ -51,7 +59,7 @@ class Program:
                 f"template: {self.tree.name}: {quote(self.tree.name)} is an incomplete or empty template"
             )
         frame: Frame = [MISSING] * main.size
-        frame[OUT], frame[DEPTH] = out.append, 0
+        frame[OUT], frame[DEPTH] = write(out) if write else out.append, 0
         frame[ROOT] = data = MISSING if data is None else data
         main.run(frame, data)
         return "".join(out)
@@ -108,6 +116,8 @@ def _action(ctx: Context, node: Action) -> Statement:
         if kind is str:
             frame[OUT](result)
         elif result is MISSING:
+            if ctx.mode == "closed":
+                raise ctx.error(node, f"{node.pipe} has no value")
             frame[OUT]("<no value>")
         elif kind is not int and callable(result):
             raise ctx.error(node, f"can't print {node.pipe} of type func")
@@ -130,7 +140,10 @@ def _branch(program: Program, ctx: Context, node: Branch) -> Statement:
     otherwise = _block(program, ctx, node.otherwise) if node.otherwise is not None else None
     del ctx.scope[visible:]
     if node.keyword == "range":
-        return _range(ctx, node, value, slots, body, otherwise)
+        pairs = _pairs(ctx, node)
+        if program.charge is not None:
+            pairs = _paid(pairs, program.charge, weight(node.body))
+        return _range(pairs, value, slots, body, otherwise)
     return _condition(value, body, otherwise, moves=node.keyword == "with")
 
 
@@ -144,10 +157,40 @@ def _condition(value: Expr, body: Statement, otherwise: Statement | None, *, mov
     return choose
 
 
+def weight(node: Any) -> int:
+    """How many nodes a part of the tree has: what it costs to run it once."""
+    if isinstance(node, (list, tuple)):
+        return sum(map(weight, node))
+    return 1 + sum(weight(getattr(node, part)) for part in _PARTS.get(type(node), ()))
+
+
+_PARTS: dict[type, tuple[str, ...]] = {
+    Block: ("nodes",),
+    Branch: ("pipe", "body", "otherwise"),
+    Action: ("pipe",),
+    Call: ("pipe",),
+    Pipe: ("commands",),
+    Command: ("args",),
+    Chain: ("node",),
+}
+
+
+def _paid(pairs: Callable[[Any], Any], charge: Charge, cost: int) -> Callable[[Any], Any]:
+    """The rounds of a loop, each charged before it runs; a map is sorted first, which costs its size."""
+
+    def rounds(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            charge(len(value))
+        for pair in pairs(value):
+            charge(cost)
+            yield pair
+
+    return rounds
+
+
 def _range(
-    ctx: Context, node: Branch, value: Expr, slots: list[int], body: Statement, otherwise: Statement | None
+    pairs: Callable[[Any], Any], value: Expr, slots: list[int], body: Statement, otherwise: Statement | None
 ) -> Statement:
-    pairs = _pairs(ctx, node)
     index_slot, item_slot = (slots[0], slots[1]) if len(slots) == 2 else (None, slots[0] if slots else None)
 
     def loop(frame: Frame, dot: Any) -> Any:
@@ -169,7 +212,6 @@ def _range(
 
 def _pairs(ctx: Context, node: Branch) -> Callable[[Any], Any]:
     """Index and element of everything that {{range}} accepts."""
-    from sonde.gotemplate.context import last_node
 
     def pairs(value: Any) -> Any:
         if isinstance(value, (list, tuple, bytes)):

@@ -1,122 +1,152 @@
 """The parse tree. `str(node)` is Go's rendering of the node, which error texts quote."""
 
-from dataclasses import dataclass, field
-
 from sonde.gotemplate.strconv import quote
 
 
-@dataclass(slots=True, eq=False)
 class Text:
-    pos: int
-    text: str
+    __slots__ = ("pos", "text")
+
+    def __init__(self, pos: int, text: str) -> None:
+        self.pos = pos
+        self.text = text
 
     def __str__(self) -> str:
         return self.text
 
 
-@dataclass(slots=True, eq=False)
 class Dot:
-    pos: int
+    __slots__ = ("pos",)
+
+    def __init__(self, pos: int) -> None:
+        self.pos = pos
 
     def __str__(self) -> str:
         return "."
 
 
-@dataclass(slots=True, eq=False)
 class Nil:
-    pos: int
+    __slots__ = ("pos",)
+
+    def __init__(self, pos: int) -> None:
+        self.pos = pos
 
     def __str__(self) -> str:
         return "nil"
 
 
-@dataclass(slots=True, eq=False)
 class Bool:
-    pos: int
-    value: bool
+    __slots__ = ("pos", "value")
+
+    def __init__(self, pos: int, value: bool) -> None:  # noqa: FBT001  the literal itself
+        self.pos = pos
+        self.value = value
 
     def __str__(self) -> str:
         return "true" if self.value else "false"
 
 
-@dataclass(slots=True, eq=False)
 class Number:
     """A constant; each of integer, unsigned and real is None where Go's parser says the number is not one."""
 
-    pos: int
-    text: str
-    integer: int | None
-    unsigned: int | None
-    real: float | None
-    imaginary: complex | None = None
+    __slots__ = ("imaginary", "integer", "pos", "real", "text", "unsigned")
+
+    def __init__(
+        self,
+        pos: int,
+        text: str,
+        integer: int | None,
+        unsigned: int | None,
+        real: float | None,
+        imaginary: complex | None = None,
+    ) -> None:
+        self.pos = pos
+        self.text = text
+        self.integer = integer
+        self.unsigned = unsigned
+        self.real = real
+        self.imaginary = imaginary
 
     def __str__(self) -> str:
         return self.text
 
 
-@dataclass(slots=True, eq=False)
 class String:
-    pos: int
-    quoted: str
-    text: str
+    __slots__ = ("pos", "quoted", "text")
+
+    def __init__(self, pos: int, quoted: str, text: str) -> None:
+        self.pos = pos
+        self.quoted = quoted
+        self.text = text
 
     def __str__(self) -> str:
         return self.quoted
 
 
-@dataclass(slots=True, eq=False)
 class Identifier:
-    pos: int
-    name: str
+    __slots__ = ("name", "pos")
+
+    def __init__(self, pos: int, name: str) -> None:
+        self.pos = pos
+        self.name = name
 
     def __str__(self) -> str:
         return self.name
 
 
-@dataclass(slots=True, eq=False)
 class Field:
-    pos: int
-    names: tuple[str, ...]
+    __slots__ = ("names", "pos")
+
+    def __init__(self, pos: int, names: tuple[str, ...]) -> None:
+        self.pos = pos
+        self.names = names
 
     def __str__(self) -> str:
         return "".join("." + name for name in self.names)
 
 
-@dataclass(slots=True, eq=False)
 class Variable:
-    pos: int
-    names: tuple[str, ...]
+    __slots__ = ("names", "pos")
+
+    def __init__(self, pos: int, names: tuple[str, ...]) -> None:
+        self.pos = pos
+        self.names = names
 
     def __str__(self) -> str:
         return ".".join(self.names)
 
 
-@dataclass(slots=True, eq=False)
 class Chain:
-    pos: int
-    node: "Operand"
-    names: tuple[str, ...]
+    __slots__ = ("names", "node", "pos")
+
+    def __init__(self, pos: int, node: "Operand", names: tuple[str, ...]) -> None:
+        self.pos = pos
+        self.node = node
+        self.names = names
 
     def __str__(self) -> str:
         inner = f"({self.node})" if isinstance(self.node, Pipe) else str(self.node)
         return inner + "".join("." + name for name in self.names)
 
 
-@dataclass(slots=True, eq=False)
 class Command:
-    pos: int
-    args: list["Operand"]
+    __slots__ = ("args", "pos")
+
+    def __init__(self, pos: int, args: list["Operand"]) -> None:
+        self.pos = pos
+        self.args = args
 
     def __str__(self) -> str:
         return " ".join(f"({arg})" if isinstance(arg, Pipe) else str(arg) for arg in self.args)
 
 
-@dataclass(slots=True, eq=False)
 class Pipe:
-    pos: int
-    assign: bool = False
-    declared: list[Variable] = field(default_factory=list)
-    commands: list[Command] = field(default_factory=list)
+    __slots__ = ("assign", "commands", "declared", "pos")
+
+    def __init__(self, pos: int) -> None:
+        self.pos = pos
+        self.assign = False
+        self.declared: list[Variable] = []
+        self.commands: list[Command] = []
 
     def __str__(self) -> str:
         commands = " | ".join(map(str, self.commands))
@@ -128,59 +158,69 @@ class Pipe:
 Operand = Dot | Nil | Bool | Number | String | Identifier | Field | Variable | Chain | Pipe
 
 
-@dataclass(slots=True, eq=False)
 class Action:
-    pos: int
-    pipe: Pipe
+    __slots__ = ("pipe", "pos")
+
+    def __init__(self, pos: int, pipe: Pipe) -> None:
+        self.pos = pos
+        self.pipe = pipe
 
     def __str__(self) -> str:
         return f"{{{{{self.pipe}}}}}"
 
 
-@dataclass(slots=True, eq=False)
 class Block:
     """A list of statements."""
 
-    pos: int
-    nodes: list["Statement"] = field(default_factory=list)
+    __slots__ = ("nodes", "pos")
+
+    def __init__(self, pos: int, nodes: list["Statement"] | None = None) -> None:
+        self.pos = pos
+        self.nodes: list[Statement] = nodes or []
 
     def __str__(self) -> str:
         return "".join(map(str, self.nodes))
 
 
-@dataclass(slots=True, eq=False)
 class Branch:
     """if, with or range."""
 
-    keyword: str
-    pos: int
-    pipe: Pipe
-    body: Block
-    otherwise: Block | None
+    __slots__ = ("body", "keyword", "otherwise", "pipe", "pos")
+
+    def __init__(self, keyword: str, pos: int, pipe: Pipe, body: Block, otherwise: Block | None) -> None:
+        self.keyword = keyword
+        self.pos = pos
+        self.pipe = pipe
+        self.body = body
+        self.otherwise = otherwise
 
     def __str__(self) -> str:
         rest = f"{{{{else}}}}{self.otherwise}" if self.otherwise is not None else ""
         return f"{{{{{self.keyword} {self.pipe}}}}}{self.body}{rest}{{{{end}}}}"
 
 
-@dataclass(slots=True, eq=False)
 class Jump:
     """break or continue."""
 
-    keyword: str
-    pos: int
+    __slots__ = ("keyword", "pos")
+
+    def __init__(self, keyword: str, pos: int) -> None:
+        self.keyword = keyword
+        self.pos = pos
 
     def __str__(self) -> str:
         return f"{{{{{self.keyword}}}}}"
 
 
-@dataclass(slots=True, eq=False)
 class Call:
     """{{template "name" pipeline}}, also what a {{block}} leaves behind."""
 
-    pos: int
-    name: str
-    pipe: Pipe | None
+    __slots__ = ("name", "pipe", "pos")
+
+    def __init__(self, pos: int, name: str, pipe: Pipe | None) -> None:
+        self.pos = pos
+        self.name = name
+        self.pipe = pipe
 
     def __str__(self) -> str:
         return f"{{{{template {quote(self.name)}{f' {self.pipe}' if self.pipe else ''}}}}}"

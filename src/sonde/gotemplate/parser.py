@@ -1,7 +1,6 @@
 """Tokens to trees, with Go's messages for what does not parse (text/template/parse)."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Final, NoReturn
 
 from sonde.gotemplate import lexer as lex
@@ -33,15 +32,17 @@ from sonde.gotemplate.nodes import (
 from sonde.gotemplate.strconv import quote, unquote
 
 
-@dataclass(slots=True, eq=False)
 class Tree:
     """A parsed template set: the main block and what {{define}} and {{block}} named; functions used, in order."""
 
-    name: str
-    text: str
-    blocks: dict[str, Block] = field(default_factory=dict)
-    functions: list[Identifier] = field(default_factory=list)
-    failure: TemplateError | None = None
+    __slots__ = ("blocks", "failure", "functions", "name", "text")
+
+    def __init__(self, name: str, text: str) -> None:
+        self.name = name
+        self.text = text
+        self.blocks: dict[str, Block] = {}
+        self.functions: list[Identifier] = []
+        self.failure: TemplateError | None = None
 
     def line(self, pos: int) -> int:
         return 1 + self.text.count("\n", 0, pos)
@@ -63,11 +64,13 @@ def parse_tree(text: str, name: str, left: str, right: str) -> Tree:
     return tree
 
 
-@dataclass(slots=True, eq=False)
 class _Stop:
-    """{{end}} or {{else}}; `chained` tells that a keyword follows the else in the same action."""
+    """{{end}} or {{else}}."""
 
-    shown: str
+    __slots__ = ("shown",)
+
+    def __init__(self, shown: str) -> None:
+        self.shown = shown
 
 
 _END: Final = _Stop("{{end}}")

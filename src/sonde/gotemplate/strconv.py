@@ -1,7 +1,6 @@
 """Go's strconv: quoting, unquoting, numbers to text and back."""
 
 import re
-from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Final
 
 from sonde.gotemplate.values import to_bytes
@@ -153,11 +152,13 @@ def format_float(number: float, verb: str = "g", precision: int = -1) -> str:
 
 def _digits(number: float) -> tuple[str, str, int]:
     """Sign, shortest digits, and the decimal exponent of the first digit."""
-    sign, digits, exponent = Decimal(repr(number)).as_tuple()
-    text = "".join(map(str, digits))
-    exponent = int(exponent) + len(text) - 1
+    shown, _, power = repr(number).partition("e")
+    sign = "-" if shown[0] == "-" else ""
+    whole, _, fraction = shown.lstrip("-").partition(".")
+    text = (whole + fraction).lstrip("0")
+    exponent = int(power or "0") + len(whole) - 1 - (len(whole + fraction) - len(text))
     text = text.rstrip("0") or "0"
-    return ("-" if sign else ""), text, (0 if text == "0" else exponent)
+    return sign, text, (0 if text == "0" else exponent)
 
 
 def _shortest(number: float, verb: str) -> str:
@@ -181,6 +182,8 @@ def _positional(digits: str, exponent: int) -> str:
 
 
 def _general(number: float, verb: str, precision: int) -> str:
+    from decimal import ROUND_HALF_EVEN, Context, Decimal
+
     rounded = Context(prec=precision, rounding=ROUND_HALF_EVEN).plus(Decimal(number))
     sign, digits, _ = _digits(number)
     text = "".join(map(str, rounded.as_tuple().digits)).rstrip("0") or "0"
