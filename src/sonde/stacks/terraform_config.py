@@ -1,0 +1,186 @@
+"""A component's interface as its .tf files declare it: variables, outputs, resources, modules (stacks.md §8.2)."""
+
+from typing import Any
+
+from sonde.stacks import hcl
+from sonde.stacks.errors import StacksError
+from sonde.stacks.hcl import Attribute, Block
+from sonde.stacks.merge import Section
+from sonde.stacks.tree import Tree
+
+
+class HclError(StacksError):
+    """A component's files are not valid HCL."""
+
+
+def load(tree: Tree, folder: str, component: str, sections: Section) -> Section | None:
+    """The module in a folder; None when there is no folder. Raises HclError naming component, file and line."""
+    files = [
+        name
+        for name, is_folder in tree.entries(folder)
+        if not is_folder and name.endswith(".tf") and not _skipped(name)
+    ]
+    if not files and not tree.exists(folder):
+        return None
+    module = empty(folder)
+    ordered = sorted(files, key=lambda name: (_is_override(name), name))
+    for name in ordered:
+        path = f"{folder}/{name}"
+        try:
+            content = hcl.parse(tree.read_bytes(path).decode("utf-8", "replace"), path)
+        except StacksError as error:
+            where = error.message.partition(": ")[0]
+            raise HclError(
+                "failed to load terraform component\n\n"
+                f"The Terraform component '{component}' contains invalid HCL code at {where}.\n{error.message}",
+                hints=[
+                    f"Run 'atmos terraform validate {component} -s {sections.get('atmos_stack', '')}' to see more details."
+                ],
+            ) from error
+        for block in content.blocks:
+            reader = _READERS.get(block.type)
+            if reader:
+                reader(module, block, path)
+    return {key: value for key, value in module.items() if value or key not in ("required_core", "provider_configs")}
+
+
+def local_modules(tree: Tree, folder: str) -> list[str]:
+    """The `source` of every module call that names a local path, as written."""
+    module = load(tree, folder, folder, {}) or {}
+    calls = module.get("module_calls", {}).values()
+    return [call["source"] for call in calls if str(call.get("source", "")).startswith(("./", "../"))]
+
+
+def empty(folder: str) -> Section:
+    return {
+        "path": folder,
+        "variables": {},
+        "outputs": {},
+        "required_core": [],
+        "required_providers": {},
+        "provider_configs": {},
+        "managed_resources": {},
+        "data_resources": {},
+        "module_calls": {},
+    }
+
+
+def _skipped(name: str) -> bool:
+    return name.startswith((".", "#")) or name.endswith("~")
+
+
+def _is_override(name: str) -> bool:
+    return name == "override.tf" or name.endswith("_override.tf")
+
+
+def _position(block: Block, path: str) -> Section:
+    return {"filename": path, "line": block.line}
+
+
+def _value(block: Block, name: str) -> Any:
+    attribute = block.attributes.get(name)
+    return attribute.value if attribute and attribute.is_literal else None
+
+
+def _texts(block: Block, *names: str) -> Section:
+    return {name: value for name in names if isinstance(value := _value(block, name), str) and value}
+
+
+def _variable(module: Section, block: Block, path: str) -> None:
+    name = block.labels[0] if block.labels else ""
+    found = module["variables"].setdefault(
+        name, {"name": name, "default": None, "required": True, "pos": _position(block, path)}
+    )
+    found |= _texts(block, "description")
+    kind = block.attributes.get("type")
+    if kind:
+        found["type"] = str(kind.value) if kind.is_literal else kind.text.strip()
+    if "default" in block.attributes:
+        found["default"], found["required"] = _value(block, "default"), False
+    if _value(block, "sensitive") is True:
+        found["sensitive"] = True
+
+
+def _output(module: Section, block: Block, path: str) -> None:
+    name = block.labels[0] if block.labels else ""
+    found = module["outputs"].setdefault(name, {"name": name, "pos": _position(block, path)})
+    found |= _texts(block, "description")
+    if _value(block, "sensitive") is True:
+        found["sensitive"] = True
+
+
+def _resource(module: Section, block: Block, path: str) -> None:
+    if len(block.labels) != 2:
+        return
+    kind, name = block.labels
+    data = block.type == "data"
+    provider = _provider_reference(block.attributes.get("provider"), kind)
+    module["required_providers"].setdefault(provider["name"], {})
+    found = {
+        "mode": "data" if data else "managed",
+        "type": kind,
+        "name": name,
+        "provider": provider,
+        "pos": _position(block, path),
+    }
+    module["data_resources" if data else "managed_resources"][f"{'data.' if data else ''}{kind}.{name}"] = found
+
+
+def _provider_reference(attribute: Attribute | None, kind: str) -> Section:
+    if attribute is None:
+        return {"name": kind.partition("_")[0]}
+    name, _, alias = (attribute.value if attribute.is_literal else attribute.text).strip().partition(".")
+    return {"name": name} | ({"alias": alias} if alias else {})
+
+
+def _module(module: Section, block: Block, path: str) -> None:
+    name = block.labels[0] if block.labels else ""
+    source = _value(block, "source")
+    found = {"name": name, "source": source if isinstance(source, str) else "", "pos": _position(block, path)}
+    module["module_calls"][name] = found | _texts(block, "version")
+
+
+def _provider(module: Section, block: Block, path: str) -> None:
+    del path
+    name = block.labels[0] if block.labels else ""
+    alias = _texts(block, "alias")
+    key = f"{name}.{alias['alias']}" if alias else name
+    module["provider_configs"][key] = {"name": name} | alias
+    requirement = module["required_providers"].setdefault(name, {})
+    version = _value(block, "version")
+    if isinstance(version, str) and version:
+        requirement.setdefault("version_constraints", []).append(version)
+
+
+def _terraform(module: Section, block: Block, path: str) -> None:
+    del path
+    version = _value(block, "required_version")
+    if isinstance(version, str):
+        module["required_core"].append(version)
+    for inner in block.blocks:
+        if inner.type == "required_providers":
+            for name, attribute in inner.attributes.items():
+                _requirement(module["required_providers"].setdefault(name, {}), attribute)
+
+
+def _requirement(found: Section, attribute: Attribute) -> None:
+    value = attribute.value if attribute.is_literal else {}
+    if isinstance(value, str):
+        value = {"version": value}
+    if not isinstance(value, dict):
+        return
+    if value.get("source"):
+        found["source"] = value["source"]
+    if value.get("version"):
+        found.setdefault("version_constraints", []).append(value["version"])
+
+
+_READERS = {
+    "variable": _variable,
+    "output": _output,
+    "resource": _resource,
+    "data": _resource,
+    "module": _module,
+    "provider": _provider,
+    "terraform": _terraform,
+}

@@ -1,0 +1,126 @@
+"""Values of other components: `!terraform.output`, `!terraform.state` and `atmos.Component` (stacks.md §7)."""
+
+import json
+import posixpath
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+from sonde.stacks.errors import StacksError
+from sonde.stacks.functions import Caller, NotProvisionedError, words
+from sonde.stacks.merge import Section
+
+if TYPE_CHECKING:
+    from sonde.stacks.engine import Engine
+
+
+def value(argument: str, text: str, caller: Caller) -> Any:
+    """`component [stack] expression`: an output of another component, from its static backend or its state."""
+    component, stack, expression = _arguments(argument, text, caller.stack)
+    try:
+        found = outputs(caller.engine, component, stack)
+    except NotProvisionedError:
+        if "//" not in expression:
+            raise
+        found = {}
+    return _select(found, expression)
+
+
+def _arguments(argument: str, text: str, stack: str) -> tuple[str, str, str]:
+    parts = words(argument)
+    if len(parts) < 2:
+        raise StacksError(f"invalid number of arguments in the Atmos YAML function: {text}")
+    if len(parts) == 2:
+        return parts[0], stack, parts[1]
+    rest = argument.split(None, 1)[1].strip()
+    if rest[:1] in "'\"." or parts[1].startswith("."):
+        return parts[0], stack, _unquoted(rest)
+    return parts[0], parts[1], _unquoted(rest.split(None, 1)[1].strip())
+
+
+def _unquoted(text: str) -> str:
+    if len(text) > 1 and text[0] in "'\"" and text[-1] == text[0]:
+        inner = text[1:-1]
+        return inner.replace(text[0] * 2, text[0]) if text[0] == "'" else inner
+    return text
+
+
+def _select(found: Section, expression: str) -> Any:
+    if expression in found:
+        return found[expression]
+    from sonde.stacks import yq
+
+    return yq.evaluate(found, expression if expression.startswith(".") else f".{expression}")
+
+
+def described(engine: "Engine", component: str, stack: str) -> Section:
+    """A component's sections with its `outputs`, for templates."""
+    sections = engine.component(component, stack)
+    try:
+        return {**sections, "outputs": outputs(engine, component, stack)}
+    except NotProvisionedError:
+        return {**sections, "outputs": {}}
+
+
+def outputs(engine: "Engine", component: str, stack: str) -> Section:
+    """All outputs of a component. Raises NotProvisionedError when it has no state yet."""
+    known = engine.outputs.get((component, stack))
+    if known is None:
+        if (component, stack) in engine.pending:
+            chain = " -> ".join(f"{name} in {where}" for name, where in (*engine.pending, (component, stack)))
+            raise StacksError(f"circular dependency detected between components: {chain}")
+        engine.pending.append((component, stack))
+        try:
+            sections = engine.component(component, stack)
+            known = engine.outputs[(component, stack)] = _read(engine, component, stack, sections)
+        finally:
+            engine.pending.pop()
+    return known
+
+
+def _read(engine: "Engine", component: str, stack: str, sections: Section) -> Section:
+    if sections.get("remote_state_backend_type") == "static":
+        static = sections.get("remote_state_backend")
+        return static if isinstance(static, dict) else {}
+    kind = sections.get("backend_type") or "local"
+    if kind == "local":
+        return _local_state(engine, component, stack, sections)
+    return _terraform_output(engine, component, stack, sections)
+
+
+def _local_state(engine: "Engine", component: str, stack: str, sections: Section) -> Section:
+    folder = str(sections["component_info"].get("component_path", ""))
+    backend, workspace = sections.get("backend") or {}, str(sections.get("workspace") or "default")
+    if workspace == "default":
+        path = str(backend.get("path") or "terraform.tfstate")
+    else:
+        path = posixpath.join(
+            str(backend.get("workspace_dir") or "terraform.tfstate.d"), workspace, "terraform.tfstate"
+        )
+    file = posixpath.normpath(posixpath.join(folder, path))
+    if not engine.tree.exists(file):
+        raise NotProvisionedError(f"terraform state not provisioned for component `{component}` in stack `{stack}`")
+    state = json.loads(engine.tree.read_bytes(file))
+    return {name: entry.get("value") for name, entry in (state.get("outputs") or {}).items()}
+
+
+def _terraform_output(engine: "Engine", component: str, stack: str, sections: Section) -> Section:
+    """`terraform output -json` in the component's folder, after init and workspace selection."""
+    folder = str(sections["component_info"].get("component_path", ""))
+    command, workspace = str(sections.get("command") or "terraform"), str(sections.get("workspace") or "default")
+    env = dict(engine.host.env) | {key: str(item) for key, item in (sections.get("env") or {}).items()}
+    for arguments in (["init", "-input=false", "-reconfigure"], ["workspace", "select", workspace]):
+        done = subprocess.run([command, *arguments], cwd=folder, env=env, capture_output=True, text=True, check=False)
+        if done.returncode and arguments[0] == "workspace":
+            raise NotProvisionedError(f"terraform state not provisioned for component `{component}` in stack `{stack}`")
+        if done.returncode:
+            raise StacksError(
+                f"failed to get terraform output for component {component} in stack {stack}: {done.stderr.strip()}"
+            )
+    done = subprocess.run(
+        [command, "output", "-json"], cwd=folder, env=env, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise StacksError(
+            f"failed to get terraform output for component {component} in stack {stack}: {done.stderr.strip()}"
+        )
+    return {name: entry.get("value") for name, entry in json.loads(done.stdout or "{}").items()}
