@@ -2,12 +2,10 @@
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sonde.stacks.config import profiles
-from sonde.stacks.config.constraint import satisfies
 from sonde.stacks.config.decode import decode
 from sonde.stacks.config.defaults import BASE, VERSION, WITHOUT_FILE
 from sonde.stacks.config.environ import Flags, overlay
@@ -31,8 +29,7 @@ LOG_LEVELS = ("Trace", "Debug", "Info", "Warning", "Error", "Off")
 COMPONENT_TYPES = ("terraform", "helmfile", "packer", "ansible", "helm", "kubernetes")
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(NamedTuple):
     """One loaded configuration. `raw` is the decoded struct, below which every key of the table in `shape` is present."""
 
     raw: Mapping[str, Any]
@@ -195,8 +192,11 @@ def _check(raw: Mapping[str, Any]) -> None:
     _check_level(raw["logs"])
     constraint = raw["version"]["constraint"]
     require = constraint.get("require", "")
-    enforced = constraint.get("enforcement", "fatal") not in ("silent", "warn")
-    if require and enforced and not satisfies(VERSION, require):
+    if not require or constraint.get("enforcement", "fatal") in ("silent", "warn"):
+        return
+    from sonde.stacks.config.constraint import satisfies
+
+    if not satisfies(VERSION, require):
         text = f"This configuration requires Atmos version {require}, but you are running {VERSION}"
         own = constraint.get("message")
         raise StacksError(f"version constraint not satisfied\n\n{text}" + (f"\n\n{own}" if own else ""))

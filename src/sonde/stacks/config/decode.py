@@ -10,7 +10,7 @@ from sonde.stacks.goyaml.gotext import go_text
 
 _TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 _FALSE = frozenset({"", "0", "f", "F", "FALSE", "false", "False"})
-_DURATION = re.compile(r"([0-9]*\.?[0-9]+)(ns|us|µs|ms|s|m|h)")
+_DURATION = r"([0-9]*\.?[0-9]+)(ns|us|µs|ms|s|m|h)"
 _NANOSECONDS = {"ns": 1, "us": 1_000, "µs": 1_000, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
 _EMPTY: dict[str, Any] = {"s": "", "b": False, "i": 0, "f": 0.0, "d": 0}
 
@@ -145,7 +145,7 @@ def _boolean(raw: Any, path: str, problems: list[str]) -> bool:
 def _number(raw: Any, kind: str, path: str, problems: list[str]) -> int | float:
     if not isinstance(raw, str):
         return float(raw) if kind == "f" else int(raw)
-    if kind == "d" and (parts := _DURATION.findall(raw)) and "".join(map("".join, parts)) == raw:
+    if kind == "d" and (parts := re.findall(_DURATION, raw)) and "".join(map("".join, parts)) == raw:
         return int(sum(float(number) * _NANOSECONDS[unit] for number, unit in parts))
     try:
         return float(raw or 0) if kind == "f" else int(raw or "0", 0)

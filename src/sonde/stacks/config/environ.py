@@ -1,8 +1,7 @@
 """Environment variables and flags over the files: one table (stacks.md §1.3). The environment beats files, flags beat both."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 # variable -> path of the value; an empty variable counts as unset
 VARIABLES: Mapping[str, tuple[str, ...]] = {
@@ -48,8 +47,7 @@ VARIABLES: Mapping[str, tuple[str, ...]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Flags:
+class Flags(NamedTuple):
     """The global flags that bear on the configuration; an empty string or list is a flag that was not given."""
 
     base_path: str = ""

@@ -5,10 +5,9 @@ Later files win. The main file of a folder wins over what it imports; a later im
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from glob import has_magic
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sonde.stacks.config.functions import Context, evaluate
 from sonde.stacks.errors import StacksError
@@ -22,17 +21,16 @@ CASED = (("env",), ("templates", "settings", "env"), ("auth", "identities"), ("a
 MAX_IMPORT_DEPTH = 32
 
 
-@dataclass
 class Found:
     """The merged files, the folder of the last one (None if there is none), and what went wrong without being fatal."""
 
-    merged: dict[str, Any] = field(default_factory=dict)
-    folder: Path | None = None
-    warnings: list[str] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.merged: dict[str, Any] = {}
+        self.folder: Path | None = None
+        self.warnings: list[str] = []
 
 
-@dataclass(frozen=True)
-class Search:
+class Search(NamedTuple):
     """Where to look: folder of the command, environment, root of the git checkout, and the flags that replace the search."""
 
     cwd: Path

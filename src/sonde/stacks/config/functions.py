@@ -1,16 +1,14 @@
 """The YAML functions of atmos.yaml: `!env !exec !include !repo-root !cwd !random !append` (stacks.md §1)."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sonde.stacks.errors import StacksError
 from sonde.stacks.goyaml import Tagged, YamlError, load
 
 
-@dataclass(frozen=True)
-class Context:
+class Context(NamedTuple):
     """What a function may look at: the file's folder, the command's folder, the environment and the checkout's root."""
 
     folder: Path

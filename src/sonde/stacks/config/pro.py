@@ -1,8 +1,7 @@
 """`settings.pro` with the environment over it, each value with its origin (stacks.md §1.3; decisions.md rulings 16, 18)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 DEFAULT_BASE_URL = "https://app.cloudposse.com"
 DEFAULT_ENDPOINT = "api/v1"
@@ -11,8 +10,7 @@ DEFAULT_MAX_PAYLOAD_BYTES = 4 * 1024 * 1024
 DEFAULT = "default"
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(NamedTuple):
     """A setting and where it comes from: `default`, the path of atmos.yaml, or the name of an environment variable."""
 
     text: str
@@ -23,8 +21,7 @@ class Value:
         return self.origin == DEFAULT
 
 
-@dataclass(frozen=True, slots=True)
-class ProSettings:
+class ProSettings(NamedTuple):
     """How to reach the control plane. An empty text is a setting that nobody made."""
 
     base_url: Value

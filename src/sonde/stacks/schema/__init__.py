@@ -5,11 +5,10 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sonde.stacks.errors import StacksError
 from sonde.stacks.goyaml import Loaded
@@ -18,8 +17,7 @@ from sonde.stacks.schema.compiled import Check, Failure, compile_schema
 COMPONENT_TYPES = ("terraform", "helmfile", "packer", "kubernetes", "helm", "ansible")
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """One finding in one file. Line and column count from 1; 0 where the place is not known."""
 
     file: str
