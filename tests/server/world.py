@@ -211,6 +211,7 @@ class World:
                     new_id("tok", tx.now),
                     WORKSPACE,
                     self.repository.id if repository else None,
+                    "test",
                     tx.now + days * 86_400_000,
                 ),
                 secret,

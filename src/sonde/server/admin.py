@@ -167,9 +167,10 @@ def token() -> None:
 @click.option(
     "--repo", "full_name", metavar="OWNER/NAME", help="Limit it to one repository of the workspace (advised)."
 )
+@click.option("--name", default="a static token", show_default=True, help="Whose it is: shown where it holds a lock.")
 @click.option("--days", default=90, show_default=True, type=click.IntRange(1, 366), help="How long it lives.")
 @as_json
-def token_create(workspace_id: str, full_name: str | None, days: int, *, as_json: bool) -> None:
+def token_create(workspace_id: str, full_name: str | None, name: str, days: int, *, as_json: bool) -> None:
     """Make a token for ATMOS_PRO_TOKEN. It is shown once; only its digest is stored."""
     secret = f"sonde_{new_secret()}"
     with _database() as db, db.write("admin.change") as tx:
@@ -179,7 +180,7 @@ def token_create(workspace_id: str, full_name: str | None, days: int, *, as_json
             )
         repository = _repository(tx, workspace_id, full_name) if full_name else None
         made = StaticToken(
-            new_id("tok", tx.now), workspace_id, repository.id if repository else None, tx.now + days * 86_400_000
+            new_id("tok", tx.now), workspace_id, repository.id if repository else None, name, tx.now + days * 86_400_000
         )
         try:
             auth.put_token(tx, made, secret)
@@ -190,6 +191,7 @@ def token_create(workspace_id: str, full_name: str | None, days: int, *, as_json
         "token": secret,
         "workspaceId": workspace_id,
         "repository": full_name,
+        "name": name,
         "expiresAt": made.expires_at,
     }
     _print(

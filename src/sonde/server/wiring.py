@@ -18,10 +18,12 @@ from sonde.server.dispatches.service import on_outcome
 from sonde.server.github.client import GitHub
 from sonde.server.github.deliver import Delivery, OnOutcome, Sender
 from sonde.server.github.model import Kind
+from sonde.server.instances import api as instances
 from sonde.server.jobs import Loop
 from sonde.server.kernel.db import Database
 from sonde.server.kernel.http import Call, Reply
 from sonde.server.locks import api as locks
+from sonde.server.pulls import api as pulls
 from sonde.server.pulls.senders import CheckSender, CommentSender
 from sonde.server.pulls.service import on_pull_request, on_workflow_run
 from sonde.server.settings import Settings
@@ -47,6 +49,9 @@ ROUTES: tuple[Route, ...] = (
     Route("DELETE", "locks", Permission.LOCKS_DELETE, locks.unlock),
     Route("POST", "affected-stacks", Permission.AFFECTED_CREATE, affected.upload),
     Route("PATCH", "repos/{owner}/{repo}/instances", Permission.INSTANCES_UPDATE, dispatches.status),
+    Route("GET", "repos/{owner}/{repo}/instances", Permission.STATUS_READ, instances.listed),
+    Route("GET", "repos/{owner}/{repo}/locks", Permission.STATUS_READ, locks.listed),
+    Route("GET", "repos/{owner}/{repo}/pulls/{number}", Permission.STATUS_READ, pulls.show),
 )
 EXCHANGE = ("POST", "auth/github-oidc", auth.exchange)
 

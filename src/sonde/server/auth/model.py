@@ -19,6 +19,7 @@ class Permission(StrEnum):
     INSTANCES_UPDATE = "instances:update"
     LOCKS_CREATE = "locks:create"
     LOCKS_DELETE = "locks:delete"
+    STATUS_READ = "status:read"
 
 
 @dataclass(frozen=True)

@@ -139,7 +139,7 @@ def _token_actor(tx: Tx, secret: str) -> Actor | None:
     if token is None:
         return None
     repository = workspaces.repository(tx, token.repository_id) if token.repository_id else None
-    return Actor(token.workspace_id, repository, token.id, f"token:{token.id}", f"token {token.id}", {})
+    return Actor(token.workspace_id, repository, token.id, f"token:{token.id}", token.name, {})
 
 
 def repository_for(tx: Tx, actor: Actor, owner: str, name: str) -> Repository:

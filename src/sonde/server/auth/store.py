@@ -37,6 +37,7 @@ tokens = Table(
     Column("id", Text, primary_key=True),
     Column("workspace_id", Text, ForeignKey("workspaces.id"), nullable=False),
     Column("repository_id", Text, ForeignKey("repositories.id")),
+    Column("name", Text, nullable=False),
     Column("sha256", Text, nullable=False, unique=True),
     Column("created_at", BigInteger, nullable=False),
     Column("expires_at", BigInteger, nullable=False),
@@ -58,6 +59,7 @@ class StaticToken:
     id: str
     workspace_id: str
     repository_id: str | None
+    name: str
     expires_at: int
 
 
@@ -106,6 +108,7 @@ def put_token(tx: Tx, token: StaticToken, secret: str) -> None:
             id=token.id,
             workspace_id=token.workspace_id,
             repository_id=token.repository_id,
+            name=token.name,
             sha256=sha256(secret),
             created_at=tx.now,
             expires_at=token.expires_at,
@@ -120,7 +123,7 @@ def live_token(tx: Tx, secret: str) -> StaticToken | None:
             tokens.c.sha256 == sha256(secret), tokens.c.revoked_at.is_(None), tokens.c.expires_at > tx.now
         )
     )
-    return StaticToken(row.id, row.workspace_id, row.repository_id, row.expires_at) if row else None
+    return StaticToken(row.id, row.workspace_id, row.repository_id, row.name, row.expires_at) if row else None
 
 
 def keys(tx: Tx) -> Sequence[Row[Any]]:

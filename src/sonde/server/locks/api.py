@@ -1,10 +1,11 @@
 """`POST` and `DELETE /api/v1/locks`."""
 
 from sonde.server.auth.model import Actor
+from sonde.server.auth.service import repository_for
 from sonde.server.kernel.db import Database
 from sonde.server.kernel.http import Call, RefusedError, Reply, decode
 from sonde.server.kernel.log import log
-from sonde.server.locks import service
+from sonde.server.locks import service, store
 from sonde.server.locks.decide import described
 from sonde.server.locks.model import Held, LockRow, NotReleased
 from sonde.wire.codec import to_json
@@ -44,6 +45,26 @@ def lock(db: Database, actor: Actor, call: Call) -> Reply:
         holder=result.lock.holder.id,
     )
     return Reply(to_json(answer(result.lock, actor.workspace_id)), headers={"X-Lock-Fence": str(result.lock.fence)})
+
+
+def listed(db: Database, actor: Actor, call: Call) -> Reply:
+    """Every key of a repository that was ever locked, with its newest fence: `GET …/locks`, additive to the protocol."""
+    with db.read() as tx:
+        repository = repository_for(tx, actor, call.parameters["owner"], call.parameters["repo"])
+        found, now = store.of_repository(tx, repository.id), tx.now
+    rows = [
+        {
+            "key": item.key,
+            "fence": item.fence,
+            "live": item.live(now),
+            "holder": item.holder.name,
+            "runUrl": item.holder.run_url or None,
+            "message": item.message,
+            "expiresAt": wire_time(item.expires_at),
+        }
+        for item in found
+    ]
+    return Reply({"locks": rows})
 
 
 def unlock(db: Database, actor: Actor, call: Call) -> Reply:

@@ -198,6 +198,14 @@ def live_of_repository(tx: Tx, repository_id: str) -> list[LockRow]:
     return [_lock(row) for row in rows]
 
 
+def of_repository(tx: Tx, repository_id: str) -> list[LockRow]:
+    """Every lock of a repository, tombstones too, by instance."""
+    return [
+        _lock(row)
+        for row in tx.all(select(locks).where(locks.c.repository_id == repository_id).order_by(locks.c.instance))
+    ]
+
+
 def all_live(tx: Tx) -> list[LockRow]:
     """Every lock that is held, by key."""
     return [_lock(row) for row in tx.all(select(locks).where(_live(tx.now)).order_by(locks.c.key))]
