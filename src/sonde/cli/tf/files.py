@@ -36,7 +36,7 @@ def backend(kind: str, settings: Mapping[str, Any], workspace: str) -> dict[str,
             hints=["Set `backend_type`, or `components.terraform.auto_generate_backend_file: false` in atmos.yaml."],
         )
     if kind == "cloud":
-        return {"terraform": {"cloud": _filled(dict(settings), workspace)}}
+        return {"terraform": {"cloud": _filled(dict(settings), workspace) if workspace else dict(settings)}}
     return {"terraform": {"backend": {kind: dict(settings)}}}
 
 

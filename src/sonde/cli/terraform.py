@@ -1,0 +1,118 @@
+"""`sonde terraform …`: Terraform or OpenTofu for a component in a stack (stacks.md §12).
+
+The command line is Terraform's own with ours mixed in, so it is not click that reads it: see `tf.argv`.
+"""
+
+from collections.abc import Callable, Mapping
+
+import click
+
+from sonde.cli import process, project
+from sonde.cli.errors import CliError, ToolError
+from sonde.cli.project import Project
+from sonde.cli.tf import argv
+from sonde.cli.tf.argv import Call
+
+HELP = """Usage: sonde terraform COMMAND COMPONENT -s STACK [FLAGS] [-- TERRAFORM FLAGS]
+
+  Run Terraform or OpenTofu for a component in a stack.
+
+  sonde terraform plan vpc -s dev                    varfile, backend, init, workspace, plan
+  sonde terraform plan vpc -s dev --upload-status    and tell the control plane how it ended
+  sonde terraform deploy vpc -s dev                  apply with -auto-approve
+  sonde terraform plan --all -s dev                  everything in a stack, in order of dependencies
+  sonde terraform output vpc -s dev --format json    outputs for scripts
+  sonde terraform generate varfile vpc -s dev        only the file
+
+Flags:
+  -s, --stack NAME          the stack, by its name or its manifest
+  --all, --components A,B   several components; --query EXPRESSION selects by their sections
+  --upload-status           upload the result of plan, apply or deploy
+  --dry-run                 say what would run
+  --skip-init               do not run init
+  --skip-planfile           plan without -out
+  --planfile FILE           apply this plan
+  --failure-mode MODE       fail-fast or keep-going, for several components
+
+Flags with one dash, and flags that are not ours, go to Terraform as they are.
+
+Commands: {commands}
+"""
+
+
+@click.command(
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False, "help_option_names": []},
+    add_help_option=False,
+    help="Run Terraform or OpenTofu for a component in a stack.",
+)
+@click.argument("words", nargs=-1, type=click.UNPROCESSED)
+def command(words: tuple[str, ...]) -> int:
+    call = argv.parse(words)
+    if call.name == "help" or call.on("help"):
+        click.echo(HELP.format(commands=" ".join(argv.SUBCOMMANDS)), nl=False)
+        return 0
+    home = project.load(process.current(), {**call.values, **call.lists})
+    return OTHERS.get(call.name, _terraform)(home, call)
+
+
+def _terraform(home: Project, call: Call) -> int:
+    from sonde.cli.tf import instance, many
+    from sonde.cli.tf.execute import execute
+
+    if many.is_many(call):
+        return many.execute_many(home, call)
+    _require_names(call)
+    code = execute(home, call, instance.find(instance.engine_of(home), call, call.component, call.stack))
+    if code:
+        raise ToolError(code)
+    return 0
+
+
+def _require_names(call: Call) -> None:
+    if not call.component:
+        raise CliError("component is required; name it after the command", hints=["sonde terraform plan vpc -s dev"])
+    if not call.stack:
+        raise CliError(
+            "stack is required; specify it on the command line using the flag --stack <stack> (shorthand -s)"
+        )
+
+
+def _version(home: Project, call: Call) -> int:
+    """The tool's own answer; no stack is needed for it."""
+    from sonde.cli.tf import run
+
+    code = run.tool([home.config.command("terraform"), "version", *call.passed], home.process.cwd, home.process.env)
+    if code:
+        raise ToolError(code)
+    return 0
+
+
+def _generate(home: Project, call: Call) -> int:
+    from sonde.cli.tf import generate
+
+    return generate.execute(home, call)
+
+
+def _clean(home: Project, call: Call) -> int:
+    from sonde.cli.tf import clean
+
+    _require_names(call)
+    return clean.execute(home, call)
+
+
+def _output(home: Project, call: Call) -> int:
+    if not call.values.get("format"):
+        return _terraform(home, call)
+    from sonde.cli.tf import outputs
+
+    _require_names(call)
+    return outputs.run_format(home, call)
+
+
+# Commands that do more, or less, than running the tool.
+OTHERS: Mapping[str, Callable[[Project, Call], int]] = {
+    "version": _version,
+    "generate": _generate,
+    "clean": _clean,
+    "output": _output,
+}
