@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sonde.stacks import discovery, integrations, kinds, names, sources, terraform_config
+from sonde.stacks import discovery, integrations, kinds, names, sources, terraform_config, versions
 from sonde.stacks.components import Component, StackContent
 from sonde.stacks.errors import StacksError
 from sonde.stacks.merge import Section
@@ -75,7 +75,11 @@ def component(engine: "Engine", name: str, stack: str, options: "Options") -> Se
     sections["deps"], sections["deps_all"] = sources.dependencies(sections["sources"], file)
     sections["workspace"] = _workspace(engine, found, stack, sections)
     sections |= integrations.names_of(name, stack, sections, engine.project.atlantis_templates)
-    sections = engine.finish(found.component, sections, options, name="templates-all-atmos-sections")
+    track = versions.track_of(found.content.content.get("version"), engine.project.version_track)
+    from sonde.stacks.engine import Stage
+
+    stage = Stage("templates-all-atmos-sections", track)
+    sections = engine.finish(found.component, sections, options, stage=stage)
     sections["component_info"] = _component_info(engine, found.component.kind, name, sections)
     sections |= {"cli_args": ["describe", "component"], "tf_cli_vars": {}, "component_type": found.component.kind}
     sections["atmos_cli_config"] = dict(engine.project.cli_config)
@@ -153,8 +157,13 @@ def _in_manifest(engine: "Engine", path: str, name: str, stack: str) -> Found:
     raise StacksError(f"no config found for the component '{name}' in the stack manifest '{stack}'")
 
 
+def without_place(sections: Section) -> Section:
+    """The sections save for those that say where they were written."""
+    return {key: value for key, value in sections.items() if key not in _ELSEWHERE}
+
+
 def _same(candidates: list[Found]) -> bool:
-    parts = [{k: v for k, v in each.component.sections.items() if k not in _ELSEWHERE} for each in candidates]
+    parts = [without_place(each.component.sections) for each in candidates]
     return all(part == parts[0] for part in parts)
 
 

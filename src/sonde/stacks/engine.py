@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sonde.gotemplate import functions as libraries
-from sonde.stacks import discovery, functions, kinds, names, rendering
+from sonde.stacks import discovery, functions, kinds, names, rendering, versions
 from sonde.stacks.components import Component, StackContent
 from sonde.stacks.errors import StacksError
 from sonde.stacks.functions import Caller, Host
@@ -65,6 +65,14 @@ class Stacks:
         )
 
 
+@dataclass(frozen=True)
+class Stage:
+    """How the component stage names itself in errors, and the version track it works with."""
+
+    name: str
+    track: str
+
+
 @dataclass
 class Engine:
     """One tree under one configuration. Everything is read, merged and rendered at most once."""
@@ -73,6 +81,7 @@ class Engine:
     tree: Tree
     host: Host
     warnings: list[str] = field(default_factory=list)
+    locked_versions: dict[str, Any] | None = None  # tracks of versions.lock.yaml, once read
     outputs: dict[tuple[str, str], Section] = field(default_factory=dict)  # (component, stack) -> Terraform outputs
     pending: list[tuple[str, str]] = field(default_factory=list)  # whose outputs are being read, outermost first
 
@@ -158,7 +167,12 @@ class Engine:
                 component, names_place(stack, content, context, component), sections
             )
         sections["component_info"] = self._component_info(component.kind, sections)
-        sections = self.finish(component, sections, options, name="describe-stacks-all-sections")
+        sections = self.finish(
+            component,
+            sections,
+            options,
+            stage=Stage("describe-stacks-all-sections", versions.track_of(None, self.project.version_track)),
+        )
         if component.kind == kinds.TERRAFORM and not self.project.include_empty:
             sections = {key: value for key, value in sections.items() if value != {}}
         return Instance(stack, component.kind, component.name, content.name, sections)
@@ -179,17 +193,19 @@ class Engine:
             )
         return info
 
-    def finish(self, component: Component, sections: Section, options: Options, *, name: str) -> Section:
+    def finish(self, component: Component, sections: Section, options: Options, *, stage: Stage) -> Section:
         """Templates, then YAML functions, over everything but mocks, sources and component_info (stacks.md §5, §7)."""
         aside = {key: sections[key] for key in ("mocks", "sources") if key in sections}
         work = {key: value for key, value in sections.items() if key not in aside}
         if options.process_templates:
-            work = self.env.render(component, work, name=name)
+            _check_settings(component)
+            work = self.env.render(work, name=stage.name, track=stage.track)
         if options.process_functions:
             skip = options.skip
             if component.metadata.get("enabled") is False:
                 skip = (*skip, "terraform.state", "terraform.output")
-            caller = Caller(self, work["atmos_stack"], work, skip, lenient=options.error_mode != "strict")
+            lenient = options.error_mode != "strict"
+            caller = Caller(self, work["atmos_stack"], work, skip, lenient=lenient, track=stage.track)
             work = functions.process(work, caller)
             work = functions.settle_contests(work, component.contests, caller, self.env)
         if not options.process_templates and not work.get("inheritance", True):
@@ -236,6 +252,21 @@ def _naming_sections(component: Component) -> Section:
     sections = {key: component.sections.get(key, {}) for key in _NAMING}
     sections["component"] = component.sections.get("component") or component.name
     return sections
+
+
+def _check_settings(component: Component) -> None:
+    """The template stage decodes settings; a `depends_on` that is no map fails there, as with the original."""
+    settings = component.sections.get("settings")
+    wrong = settings.get("depends_on") if isinstance(settings, dict) else None
+    if isinstance(wrong, list | str):
+        kind = "[]interface {}" if isinstance(wrong, list) else "string"
+        raise StacksError(
+            "decoding failed due to the following error(s):\n\n"
+            f"'depends_on' expected type 'schema.DependsOn', got unconvertible type '{kind}'",
+            hints=[
+                f"Write settings.depends_on of {component.kind} component '{component.name}' as a map: {{1: {{component: …}}}}."
+            ],
+        )
 
 
 def names_place(stack: str, content: StackContent, context: names.Context, component: Component) -> names.Place:

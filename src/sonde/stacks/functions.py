@@ -3,7 +3,7 @@
 import json
 import subprocess
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +43,7 @@ class Caller:
     sections: Section
     skip: tuple[str, ...]
     lenient: bool = False
-    chain: tuple[str, ...] = field(default=())
+    track: str = ""
 
 
 def process(value: Any, caller: Caller) -> Any:
@@ -232,6 +232,12 @@ def _terraform(argument: str, text: str, caller: Caller) -> Any:
     return terraform_values.value(_required(argument, text), text, caller)
 
 
+def _version(argument: str, text: str, caller: Caller) -> Any:
+    from sonde.stacks import versions
+
+    return versions.version(caller.engine, caller.track or versions.DEFAULT_TRACK, _required(argument, text))
+
+
 def _git(field_name: str) -> Callable[[str, str, Caller], Any]:
     def function(argument: str, text: str, caller: Caller) -> Any:
         from sonde.stacks import git_values
@@ -263,6 +269,7 @@ TABLE: tuple[tuple[str, bool, Callable[[str, str, Caller], Any]], ...] = (
     ("!git.name", False, _git("name")),
     ("!git.host", False, _git("host")),
     ("!git.url", False, _git("url")),
+    ("!version", False, _version),
     ("!tags", True, _tags),
     ("!labels.keys", True, _label_keys),
     ("!labels.values", True, _label_values),

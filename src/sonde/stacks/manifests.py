@@ -9,7 +9,7 @@ from typing import Any
 from sonde.stacks import goyaml, marks
 from sonde.stacks.errors import StacksError
 from sonde.stacks.goyaml import Tagged
-from sonde.stacks.merge import APPEND_KEY, Section, merge
+from sonde.stacks.merge import APPEND_KEY, Section
 from sonde.stacks.project import Project
 from sonde.stacks.tree import Tree
 
@@ -38,10 +38,9 @@ class Manifests:
         key = (path, text)
         known = self._values.get(key)
         if known is None:
-            loaded = goyaml.load_mapping(text.encode("utf-8", "surrogateescape"), name=path).value or {}
+            raw, delimiter = text.encode("utf-8", "surrogateescape"), self.project.key_delimiter
+            loaded = goyaml.load_mapping(raw, name=path, key_delimiter=delimiter).value or {}
             known = self._untag(loaded, path) if "!" in text else loaded
-            if self.project.key_delimiter:
-                known = _expanded(known, self.project.key_delimiter, text)
             marks.mark(known)
             self._values[key] = known
         return known
@@ -145,19 +144,3 @@ PARSERS: dict[str, Callable[[str, str], Any]] = {
     ".tfvars": _hcl,
     ".env": _dotenv,
 }
-
-
-def _expanded(value: Any, delimiter: str, text: str) -> Any:
-    """`a.b: 1` as `a: {b: 1}`, for keys that are not in quotes (`settings.yaml.key_delimiter`)."""
-    if isinstance(value, list):
-        return [_expanded(item, delimiter, text) for item in value]
-    if not isinstance(value, dict):
-        return value
-    layers = []
-    for key, item in value.items():
-        inner, parts = _expanded(item, delimiter, text), key.split(delimiter)
-        quoted = f'"{key}"' in text or f"'{key}'" in text
-        for part in reversed(parts[1:] if all(parts) and not quoted else []):
-            inner = {part: inner}
-        layers.append({parts[0] if all(parts) and not quoted else key: inner})
-    return merge(layers) if layers else value

@@ -34,6 +34,7 @@ class Project:
     auth: Mapping[str, Any] = field(default_factory=dict)
     github_integration: Mapping[str, Any] = field(default_factory=dict)
     templates: Mapping[str, Any] = field(default_factory=dict)  # `templates.settings`
+    version_track: str = ""
     atlantis_templates: Mapping[str, Any] = field(default_factory=dict)  # `integrations.atlantis.project_templates`
     include_empty: bool = True  # `describe.settings.include_empty`
     cli_config: Mapping[str, Any] = field(default_factory=dict)  # what `atmos_cli_config` shows
@@ -74,6 +75,7 @@ def from_config(config: Config, library: Library) -> Project:
         auth=_auth(as_described(config)["auth"]),
         github_integration=get("integrations.github") or {},
         templates=config.templates,
+        version_track=get("version.track") or "",
         atlantis_templates=get("integrations.atlantis.project_templates") or {},
         include_empty=get("describe.settings.include_empty") is not False,
         cli_config={name: config.raw[name] for name in ("components", "stacks", "workflows")}

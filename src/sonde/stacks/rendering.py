@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sonde.gotemplate import functions as libraries
-from sonde.stacks import atmos_functions, marks, templates
-from sonde.stacks.components import Component
+from sonde.stacks import atmos_functions, marks, templates, versions
 from sonde.stacks.errors import StacksError
 from sonde.stacks.merge import Section
 from sonde.stacks.project import Project
@@ -49,9 +48,8 @@ class Environment:
             found.append(libraries.gomplate(host) if gomplate else libraries.sprig(host))
         return ChainMap(*found)  # type: ignore[arg-type]
 
-    def render(self, component: Component, sections: Section, *, name: str) -> Section:
+    def render(self, sections: Section, *, name: str, track: str) -> Section:
         """The sections with their templates rendered; the same sections where templating is switched off."""
-        del component
         if not self.project.templates_enabled:
             return sections
         if self.delimiters == templates.DELIMITERS and not any(
@@ -60,8 +58,9 @@ class Environment:
             return sections
         info = sections.get("component_info")
         body = {key: value for key, value in sections.items() if key != "component_info"}
+        data = sections if "version" in sections else sections | {"version": versions.locked(self.engine, track)}
         with self._environment(sections):
-            done = self._render(body, sections, name)
+            done = self._render(body, data, name)
         if not isinstance(done, dict):
             raise StacksError(f"{name}: the rendered component is not a map")
         return done | {"component_info": info} if info is not None else done

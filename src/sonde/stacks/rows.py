@@ -82,7 +82,8 @@ def of_components(found: Stacks, pattern: str = "") -> list[Row]:
         row = rows.get((each.name, each.kind))
         if row is None:
             row = rows[(each.name, each.kind)] = _instance_row(each) | {"type": each.kind, "stack_count": 0}
-            row["component_type"] = _map(each, "metadata").get("type") or "real"
+            kind = _map(each, "metadata").get("type")
+            row["component_type"] = kind if isinstance(kind, str) else "real"
         metadata = _map(each, "metadata")
         row["enabled"] = row["enabled"] and metadata.get("enabled") is not False
         row["locked"] = row["locked"] or metadata.get("locked") is True

@@ -28,6 +28,8 @@ def load(tree: Tree, folder: str, component: str, sections: Section) -> Section 
         path = f"{folder}/{name}"
         try:
             content = hcl.parse(tree.read_bytes(path).decode("utf-8", "replace"), path)
+            for block in content.blocks:
+                _check_types(block, path)
         except StacksError as error:
             where = error.message.partition(": ")[0]
             raise HclError(
@@ -75,6 +77,34 @@ def _is_override(name: str) -> bool:
 
 def _position(block: Block, path: str) -> Section:
     return {"filename": path, "line": block.line}
+
+
+# Attributes whose value must be of a type when it is a literal.
+_TYPES: dict[tuple[str, str], tuple[type, str]] = {
+    ("variable", "sensitive"): (bool, "bool"),
+    ("output", "sensitive"): (bool, "bool"),
+    ("variable", "description"): (str, "string"),
+    ("output", "description"): (str, "string"),
+    ("module", "source"): (str, "string"),
+    ("module", "version"): (str, "string"),
+    ("terraform", "required_version"): (str, "string"),
+}
+_NAMES = {list: "tuple", dict: "object", bool: "bool", int: "number", float: "number", str: "string"}
+
+
+def _check_types(block: Block, path: str) -> None:
+    for attribute in block.attributes.values():
+        wanted = _TYPES.get((block.type, attribute.name))
+        if (
+            wanted
+            and attribute.is_literal
+            and type(attribute.value) in _NAMES
+            and not isinstance(attribute.value, wanted[0])
+        ):
+            have = _NAMES[type(attribute.value)]
+            raise StacksError(
+                f"{path}:{attribute.line}: Unsuitable value type: Unsuitable value: {wanted[1]} required, but have {have}"
+            )
 
 
 def _value(block: Block, name: str) -> Any:
@@ -135,9 +165,16 @@ def _provider_reference(attribute: Attribute | None, kind: str) -> Section:
 
 def _module(module: Section, block: Block, path: str) -> None:
     name = block.labels[0] if block.labels else ""
-    source = _value(block, "source")
-    found = {"name": name, "source": source if isinstance(source, str) else "", "pos": _position(block, path)}
+    attribute = block.attributes.get("source")
+    found = {"name": name, "source": _source(attribute) if attribute else "", "pos": _position(block, path)}
     module["module_calls"][name] = found | _texts(block, "version")
+
+
+def _source(attribute: Attribute) -> str:
+    """The source as written; an interpolated one keeps its `${…}`."""
+    if attribute.is_literal:
+        return attribute.value if isinstance(attribute.value, str) else ""
+    return attribute.text.removeprefix('"').removesuffix('"')
 
 
 def _provider(module: Section, block: Block, path: str) -> None:

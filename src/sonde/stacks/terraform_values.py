@@ -6,7 +6,7 @@ import subprocess
 from typing import TYPE_CHECKING, Any
 
 from sonde.stacks.errors import StacksError
-from sonde.stacks.functions import Caller, NotProvisionedError, words
+from sonde.stacks.functions import Caller, NotProvisionedError
 from sonde.stacks.merge import Section
 
 if TYPE_CHECKING:
@@ -19,28 +19,28 @@ def value(argument: str, text: str, caller: Caller) -> Any:
     try:
         found = outputs(caller.engine, component, stack)
     except NotProvisionedError:
-        if "//" not in expression:
+        # Terraform itself says that a component without state has no outputs; reading the state says that there is none.
+        if "//" not in expression and text.startswith("!terraform.state"):
             raise
         found = {}
     return _select(found, expression)
 
 
 def _arguments(argument: str, text: str, stack: str) -> tuple[str, str, str]:
-    parts = words(argument)
-    if len(parts) < 2:
+    component, _, rest = argument.strip().partition(" ")
+    rest = rest.strip()
+    if not rest:
         raise StacksError(f"invalid number of arguments in the Atmos YAML function: {text}")
-    if len(parts) == 2:
-        return parts[0], stack, parts[1]
-    rest = argument.split(None, 1)[1].strip()
-    if rest[:1] in "'\"." or parts[1].startswith("."):
-        return parts[0], stack, _unquoted(rest)
-    return parts[0], parts[1], _unquoted(rest.split(None, 1)[1].strip())
+    first, _, further = rest.partition(" ")
+    if rest[0] in "'\"." or not further.strip():
+        return _unquoted(component), stack, _unquoted(rest)
+    return _unquoted(component), _unquoted(first), _unquoted(further.strip())
 
 
 def _unquoted(text: str) -> str:
     if len(text) > 1 and text[0] in "'\"" and text[-1] == text[0]:
         inner = text[1:-1]
-        return inner.replace(text[0] * 2, text[0]) if text[0] == "'" else inner
+        return inner.replace(text[0] * 2, text[0])
     return text
 
 
@@ -88,7 +88,7 @@ def _read(engine: "Engine", component: str, stack: str, sections: Section) -> Se
 
 
 def _local_state(engine: "Engine", component: str, stack: str, sections: Section) -> Section:
-    folder = str(sections["component_info"].get("component_path", ""))
+    folder = _state_folder(engine, component, stack, sections)
     backend, workspace = sections.get("backend") or {}, str(sections.get("workspace") or "default")
     if workspace == "default":
         path = str(backend.get("path") or "terraform.tfstate")
@@ -101,6 +101,16 @@ def _local_state(engine: "Engine", component: str, stack: str, sections: Section
         raise NotProvisionedError(f"terraform state not provisioned for component `{component}` in stack `{stack}`")
     state = json.loads(engine.tree.read_bytes(file))
     return {name: entry.get("value") for name, entry in (state.get("outputs") or {}).items()}
+
+
+def _state_folder(engine: "Engine", component: str, stack: str, sections: Section) -> str:
+    """The component's folder, or the working copy of it where `provision.workdir` asks for one."""
+    folder = str(sections["component_info"].get("component_path", ""))
+    provision = sections.get("provision")
+    workdir = provision.get("workdir") if isinstance(provision, dict) else None
+    if not isinstance(workdir, dict) or workdir.get("enabled") is not True:
+        return folder
+    return posixpath.join(engine.project.base_path, ".workdir", "terraform", f"{stack}-{component.replace('/', '-')}")
 
 
 def _terraform_output(engine: "Engine", component: str, stack: str, sections: Section) -> Section:
