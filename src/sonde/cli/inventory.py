@@ -40,7 +40,9 @@ def open_project(world: Process, given: Mapping[str, Any]) -> tuple[Config, Engi
 
 def validate(config: Config, engine: Engine) -> None:
     """Full validation, which `describe stacks` does first (stacks.md §2, §13.1)."""
-    del config, engine
+    from sonde.stacks.schema.validation import validate as full
+
+    full(config, engine)
 
 
 def split(values: Iterable[str]) -> tuple[str, ...]:
