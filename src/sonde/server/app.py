@@ -30,6 +30,8 @@ from sonde.wire.limits import WEBHOOK_CAP, cap_of
 
 THREADS = 64  # requests that may wait for the database at once
 PREFIX = "/api/v1/"
+NOT_KNOWN = "does not exist on this server; it may be newer or older than the client"
+NOT_OURS = f"does not exist; the API of this server is below {PREFIX}: check ATMOS_PRO_BASE_URL and ATMOS_PRO_ENDPOINT"
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -169,20 +171,21 @@ def _ping(site: Site) -> None:
 
 
 async def _not_routed(request: Request, error: Exception) -> Response:
-    """404 and 405: an envelope under /api/v1 and /webhooks, a plain line elsewhere."""
+    """404 and 405: an envelope for a client of the API, also one with a wrong endpoint; a plain line for a browser."""
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for it
-    trace_id = new_trace_id()
-    if not request.url.path.startswith((PREFIX, "/webhooks/")):
+    path = request.url.path
+    ours = path.startswith((PREFIX, "/webhooks/"))
+    if not ours and request.headers.get("content-type") != "application/json":
         return Response(f"{error.detail}\n", error.status_code, error.headers, "text/plain")
     tag = ErrorTag.METHOD_NOT_ALLOWED if error.status_code == 405 else ErrorTag.NOT_FOUND
-    what = (
-        "does not take this method"
-        if error.status_code == 405
-        else "does not exist on this server; it may be newer or older than the client"
-    )
-    message = f"{request.method} {request.url.path} {what}."
+    what = "does not take this method" if error.status_code == 405 else NOT_OURS if not ours else NOT_KNOWN
     body = Envelope(
-        success=False, status=error.status_code, error_tag=str(tag), error_message=message, trace_id=trace_id
+        success=False,
+        status=error.status_code,
+        error_tag=str(tag),
+        error_message=f"{request.method} {path} {what}.",
+        request=f"{request.method} {path.removeprefix(PREFIX)}",
+        trace_id=new_trace_id(),
     )
     return envelope(body, error.headers)
 

@@ -48,8 +48,8 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "locks", Permission.LOCKS_CREATE, locks.lock),
     Route("DELETE", "locks", Permission.LOCKS_DELETE, locks.unlock),
     Route("POST", "affected-stacks", Permission.AFFECTED_CREATE, affected.upload),
-    Route("PATCH", "repos/{owner}/{repo}/instances", Permission.INSTANCES_UPDATE, dispatches.status),
-    Route("GET", "repos/{owner}/{repo}/instances", Permission.STATUS_READ, instances.listed),
+    Route("PATCH", "repos/{owner:path}/{repo}/instances", Permission.INSTANCES_UPDATE, dispatches.status),
+    Route("GET", "repos/{owner:path}/{repo}/instances", Permission.STATUS_READ, instances.listed),
     Route("GET", "repos/{owner}/{repo}/locks", Permission.STATUS_READ, locks.listed),
     Route("GET", "repos/{owner}/{repo}/pulls/{number}", Permission.STATUS_READ, pulls.show),
 )

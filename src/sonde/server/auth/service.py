@@ -155,7 +155,8 @@ def repository_for(tx: Tx, actor: Actor, owner: str, name: str) -> Repository:
         raise RefusedError(
             403,
             ErrorTag.REPOSITORY_NOT_LINKED,
-            f"Repository {owner}/{name} is not linked to workspace {actor.workspace_id}.",
+            f"Repository {owner or '(no owner)'}/{name or '(no repository)'} is not linked to workspace {actor.workspace_id}. "
+            "Check the git remote, or link it: sonde admin repo add",
         )
     if (own.owner.lower(), own.name.lower()) != (owner.lower(), name.lower()):
         raise RefusedError(

@@ -29,8 +29,9 @@ class Reported:
 def report(tx: Tx, actor: Actor, *, owner: str, name: str, instance: InstanceName, found: Report) -> Reported:
     """Take a report in; the very same one again changes nothing (protocol.md §8). Raises RefusedError 403."""
     repository = repository_for(tx, actor, owner, name)
-    instance = InstanceName(instance.stack, _full_component(tx, repository.id, instance))
-    dispatch = _dispatch_of(tx, actor, repository.id, instance)
+    of_run = store.by_run(tx, repository.id, actor.run_id) if actor.run_id is not None else None
+    instance = InstanceName(instance.stack, _full_component(tx, repository.id, instance, of_run))
+    dispatch = _dispatch_of(tx, actor, repository.id, instance, of_run)
     before = instances.get(tx, repository.id, instance.stack, instance.component)
     outcome = decide.outcome(found)
     proposed = _proposed(tx, actor.claims, dispatch)
@@ -71,21 +72,29 @@ def report(tx: Tx, actor: Actor, *, owner: str, name: str, instance: InstanceNam
     return Reported(instance.component, status, because)
 
 
-def _full_component(tx: Tx, repository_id: str, instance: InstanceName) -> str:
-    """Exact name first, then the only `…/name` of that stack, else the name as it came (protocol.md §6.3)."""
+def _full_component(tx: Tx, repository_id: str, instance: InstanceName, of_run: Dispatch | None) -> str:
+    """The path that a client may have cut to its last part (protocol.md §6.3).
+
+    The run's own instance first, since we dispatched it by its full name; then the exact name, then the only `…/name` of
+    that stack, else the name as it came.
+    """
+    own = of_run.instance if of_run else None
+    if own and own.stack == instance.stack and own.component.endswith(f"/{instance.component}"):
+        return own.component
     if instances.get(tx, repository_id, instance.stack, instance.component):
         return instance.component
     longer = instances.ending_with(tx, repository_id, instance.stack, instance.component)
     return longer[0] if len(longer) == 1 else instance.component
 
 
-def _dispatch_of(tx: Tx, actor: Actor, repository_id: str, instance: InstanceName) -> Dispatch | None:
+def _dispatch_of(
+    tx: Tx, actor: Actor, repository_id: str, instance: InstanceName, of_run: Dispatch | None
+) -> Dispatch | None:
     """The dispatch whose run this is: by run id, else the one that still waits for its run (product.md §4 #14)."""
     if actor.run_id is None:
         return None
-    known = store.by_run(tx, repository_id, actor.run_id)
-    if known is not None:
-        return known if known.instance == instance else None
+    if of_run is not None:
+        return of_run if of_run.instance == instance else None
     workflow = str(actor.claims.get("workflow_ref", "")).partition("@")[0].rpartition("/")[2]
     waiting = store.awaiting_run(tx, repository_id, instance, workflow)
     if waiting is None or str(actor.claims.get("event_name", "")) != "workflow_dispatch":
