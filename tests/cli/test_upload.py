@@ -190,3 +190,23 @@ def test_a_template_that_the_server_cannot_render_is_warned_of(text, warned):
     assert bool(stream.getvalue()) is warned
     if warned:
         assert 'instance="vpc in dev" at=settings.pro.a[0].b' in stream.getvalue()
+
+
+def test_list_instances_uploads_what_it_lists_whatever_filter_shapes_the_table(sonde, plane):
+    done = sonde("list", "instances", "--upload", "--filter", '.component == "nothing"')
+    assert done.returncode == 0, done.stderr
+    assert [item["component"] for item in plane.seen[0].body["instances"]] == ["vpc"]
+    assert "Successfully uploaded 1 instances to Atmos Pro API (0 enabled, 1 disabled, 0 drift enabled)." in done.stderr
+
+
+def test_a_listing_without_the_flag_uploads_nothing(sonde, plane):
+    assert sonde("list", "instances").returncode == 0
+    assert not plane.seen
+
+
+@pytest.mark.parametrize("flags", [("--tags", "x"), ("--labels", "a=b"), ("--format", "tree"), ("--format", "matrix")])
+def test_what_shows_a_part_of_the_inventory_cannot_be_uploaded(sonde, plane, flags):
+    done = sonde("list", "instances", "--upload", *flags)
+    assert done.returncode == 1
+    assert "is not supported with --" in done.stderr
+    assert not plane.seen

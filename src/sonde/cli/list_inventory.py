@@ -127,13 +127,28 @@ def components(ctx: click.Context, /, **given: Any) -> None:
 @click.pass_context
 def instances(ctx: click.Context, /, **given: Any) -> None:
     """List every component in every stack."""
+    world = process.current()
+    uploads = given["upload"] or world.env.get("ATMOS_UPLOAD", "").lower() in ("true", "1", "t")
+    if uploads:
+        _check_upload(given)
     try:
         config, found = _load(ctx, given)
     except inventory.StacksError as error:
         raise inventory.prefixed(error, "failed to process instances\n\n") from error
-    if given["upload"]:
-        raise CliError("list instances --upload is not here yet", hints=["Run it without --upload."])
     chosen = rows.of_instances(found, given["stack"])
-    if given["predicate"]:
-        chosen = rows.where(chosen, given["predicate"])
-    _show(chosen, config, given, tables.INSTANCES)
+    shown = rows.where(chosen, given["predicate"]) if given["predicate"] else chosen
+    _show(shown, config, given, tables.INSTANCES)
+    if uploads:
+        from sonde.cli import project, upload
+
+        sys.stdout.flush()
+        upload.instances(project.of(world, config), [upload.Uploadable.of_row(row) for row in chosen])
+
+
+def _check_upload(given: Mapping[str, Any]) -> None:
+    """An upload is the whole inventory: what shows a part of it, or not as rows, cannot go with it."""
+    if given["tags"] or given["labels"]:
+        what = "--tags/--labels is not supported with --upload (the inventory upload is always unfiltered)"
+        raise CliError(f"invalid flag\n\n{what}")
+    if given["form"] in ("tree", "matrix"):
+        raise CliError(f"invalid flag\n\n--upload is not supported with --format={given['form']}")

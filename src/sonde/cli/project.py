@@ -27,13 +27,17 @@ class Project:
 
 def load(process: Process, flags: Mapping[str, Any]) -> Project:
     """Read the project's configuration. Raises StacksError for one that is wrong, CliError where there are no stacks."""
-    loaded = config.load(cwd=process.cwd, env=process.env, flags=_flags(flags))
-    log = Log(process.stderr, str(loaded.get("logs.level") or "Warning"))
-    for warning in loaded.warnings:
-        log.warning(warning)
-    loaded.require_stacks()
-    _require_manifests(loaded.stacks_base, str(loaded.get("stacks.base_path")))
-    return Project(process, loaded, _pro(loaded), log)
+    project = of(process, config.load(cwd=process.cwd, env=process.env, flags=_flags(flags)))
+    for warning in project.config.warnings:
+        project.log.warning(warning)
+    project.config.require_stacks()
+    _require_manifests(project.config.stacks_base, str(project.config.get("stacks.base_path")))
+    return project
+
+
+def of(process: Process, loaded: Config) -> Project:
+    """The project of a configuration that is loaded already."""
+    return Project(process, loaded, _pro(loaded), Log(process.stderr, str(loaded.get("logs.level") or "Warning")))
 
 
 def session(project: Project) -> client.Session:

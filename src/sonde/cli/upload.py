@@ -38,6 +38,11 @@ class Uploadable(NamedTuple):
     metadata: Mapping[str, Any]
     settings: Mapping[str, Any]
 
+    @classmethod
+    def of_row(cls, row: Mapping[str, Any]) -> "Uploadable":
+        """A row of `list instances` (`sonde.stacks.rows.of_instances`)."""
+        return cls(row["component"], row["stack"], row["component_type"], row["metadata"], row["settings"])
+
 
 # ---------------------------------------------------------------- instances
 
