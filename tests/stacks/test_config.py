@@ -133,6 +133,19 @@ def test_functions_are_evaluated(tree):
     }
 
 
+def test_an_appended_list_is_added_to_what_lies_below(tree):
+    root = tree(
+        {
+            "atmos.yaml": "import: [a, b]\nstacks: {included_paths: !append ['main/**']}\ncomponents: {terraform: {platforms: !append [x]}}\n",
+            "a.yaml": "stacks: {included_paths: ['a/**']}\n",
+            "b.yaml": "stacks: {included_paths: !append ['b/**']}\n",
+        }
+    )
+    loaded = load(root)
+    assert loaded.included_paths == ("a/**", "b/**", "main/**")
+    assert loaded.get("components.terraform.platforms") == ["x"]
+
+
 def test_each_pro_value_knows_its_origin(tree):
     root = tree({"atmos.yaml": "settings: {pro: {base_url: http://file, endpoint: e, max_payload_bytes: 4000}}\n"})
     pro = load(root, ATMOS_PRO_BASE_URL="http://env", ATMOS_PRO_TOKEN="").pro

@@ -17,6 +17,7 @@ from sonde.stacks.config.files import (
     has_local_configuration,
     merge_into,
     read_all,
+    settled,
 )
 from sonde.stacks.config.paths import Places, clean, patterns, resolve_base
 from sonde.stacks.config.pro import ProSettings, Value, pro_settings
@@ -111,6 +112,7 @@ def load(*, cwd: Path, env: Mapping[str, str], flags: Flags | None = None) -> Co
     if found.folder is None:
         found.merged = _without_file(search)
     profiles.apply(found, search, flags)
+    found.merged = settled(found.merged)
     _check_level(found.merged.get("logs"))
     base_from_files = not (env.get("ATMOS_BASE_PATH") or flags.base_path)
     merged = copy.deepcopy(BASE)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from sonde.stacks.config.functions import Context, evaluate
 from sonde.stacks.errors import StacksError
-from sonde.stacks.goyaml import YamlError, load_mapping
+from sonde.stacks.goyaml import Tagged, YamlError, load_mapping
 
 NAMES = ("atmos.yaml", "atmos.yml")
 SYSTEM_FOLDER = Path("/usr/local/etc/atmos")
@@ -117,7 +117,7 @@ def _read_with_imports(path: Path, search: Search, found: Found) -> dict[str, An
 def _merge_imports(
     result: dict[str, Any], own: dict[str, Any], path: Path, search: Search, found: Found, chain: tuple[Path, ...]
 ) -> None:
-    entries = own.get("import") or []
+    entries = settled(own.get("import")) or []
     for entry in entries if isinstance(entries, list) else [entries]:
         if not isinstance(entry, str) or not entry:
             raise StacksError(
@@ -207,7 +207,7 @@ def lower_keys(value: Any, path: tuple[str, ...]) -> Any:
         return {(key if kept else key.lower()): lower_keys(item, (*path, key.lower())) for key, item in value.items()}
     if isinstance(value, list):
         return [lower_keys(item, path) for item in value]
-    return value
+    return Tagged(value.tag, lower_keys(value.value, path)) if isinstance(value, Tagged) else value
 
 
 def merge_file(target: dict[str, Any], source: dict[str, Any], *, main: bool) -> None:
@@ -221,12 +221,26 @@ def merge_file(target: dict[str, Any], source: dict[str, Any], *, main: bool) ->
 
 
 def merge_into(target: dict[str, Any], source: Mapping[str, Any]) -> None:
-    """Merge maps deeply; everything else of `source` replaces. `target` shares no dict with `source` afterwards."""
+    """Merge maps deeply; a list tagged `!append` is added to the old one, everything else of `source` replaces.
+
+    `target` shares no dict with `source` afterwards.
+    """
     for key, value in source.items():
+        old = target.get(key)
         if isinstance(value, dict):
-            old = target.get(key)
             inner: dict[str, Any] = old if isinstance(old, dict) else {}
             target[key] = inner
             merge_into(inner, value)
+        elif isinstance(value, Tagged) and isinstance(old, list):
+            target[key] = [*old, *value.value]
+        elif isinstance(value, Tagged) and isinstance(old, Tagged):
+            target[key] = Tagged(value.tag, [*old.value, *value.value])
         else:
             target[key] = value
+
+
+def settled(value: Any) -> Any:
+    """What `!append` had nothing to append to, as plain lists."""
+    if isinstance(value, dict):
+        return {key: settled(item) for key, item in value.items()}
+    return settled(value.value) if isinstance(value, Tagged) else value

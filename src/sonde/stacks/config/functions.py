@@ -26,7 +26,7 @@ def evaluate(value: Any, context: Context) -> Any:
     if not isinstance(value, Tagged):
         return value
     if isinstance(value.value, list):
-        return evaluate(value.value, context)
+        return Tagged(value.tag, evaluate(value.value, context))
     function = FUNCTIONS.get(value.tag)
     return function(value.value, context) if function else value.text
 
