@@ -6,6 +6,7 @@ COMMANDS: Table = {
     "lock": ("sonde.cli.lock:lock", "Lock a component in a stack."),
     "unlock": ("sonde.cli.lock:unlock", "Release the lock of a component in a stack."),
     "commit": ("sonde.cli.commit:commit", "Commit changes through the control plane's GitHub App."),
+    "config": ("sonde.cli.pro_config:config", "Show the settings for the control plane and where each comes from."),
 }
 
 group = LazyGroup(name="pro", table=COMMANDS, help="Lock, unlock and report to the control plane.")

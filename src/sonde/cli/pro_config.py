@@ -1,0 +1,61 @@
+"""`sonde pro config`: where the control plane is and as whom we would speak, and which file or variable says so."""
+
+import json
+from typing import Any
+
+import click
+
+from sonde.cli import options, process, project
+from sonde.stacks.config import ProSettings, Value
+
+SECRET = frozenset({"token", "oidc_request_token"})
+
+
+@click.command(name="config", help="Show the settings for the control plane and where each comes from.")
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", help="table or json.")
+@options.global_flags
+@click.pass_context
+def config(ctx: click.Context, form: str) -> None:
+    world = process.current()
+    pro = project.load(world, options.flags_of(ctx)).config.pro
+    shown = [_row(name, value) for name, value in _values(pro)]
+    if form == "json":
+        world.stdout.write(json.dumps(shown, indent=2) + "\n")
+        return
+    rows = [("setting", "value", "from"), *((row["setting"], row["value"], row["from"]) for row in shown)]
+    widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
+    for name, value, origin in rows:
+        world.stdout.write(f"{name.ljust(widths[0])}  {value.ljust(widths[1])}  {origin}".rstrip() + "\n")
+    world.stdout.write(f"\n{sign_in(pro)}\n")
+
+
+def _values(pro: ProSettings) -> list[tuple[str, Value]]:
+    """All settings that have an origin, in their order."""
+    return [(name, value) for name, value in pro._asdict().items() if isinstance(value, Value)]
+
+
+def _row(name: str, value: Value) -> dict[str, Any]:
+    unset = not value.text
+    return {
+        "setting": name,
+        "value": "(not set)" if unset else masked(value.text) if name in SECRET else value.text,
+        "from": "" if unset else value.origin,
+    }
+
+
+def masked(secret: str) -> str:
+    """Enough of a secret to tell it from another, and no more."""
+    return f"{secret[:2]}…{secret[-2:]} ({len(secret)} characters)" if len(secret) > 12 else "(set)"
+
+
+def sign_in(pro: ProSettings) -> str:
+    """How the next call would sign in, in one sentence."""
+    if pro.token.text:
+        if pro.base_url.is_default:
+            return "No call is made: a static token needs an explicit base_url (ATMOS_PRO_BASE_URL)."
+        return f"Calls go to {pro.url} with the static token."
+    if not (pro.oidc_request_url.text and pro.oidc_request_token.text):
+        return "Calls cannot sign in: there is neither a token nor GitHub's OIDC (`permissions: id-token: write`)."
+    if not pro.workspace_id.text:
+        return "Calls cannot sign in: GitHub's OIDC is there, but no workspace_id (ATMOS_PRO_WORKSPACE_ID)."
+    return f"Calls go to {pro.url} and sign in by GitHub's OIDC for workspace {pro.workspace_id.text}."
