@@ -2,12 +2,12 @@
 
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from json.encoder import encode_basestring
 from typing import Any
 
 from sonde.cli.errors import CliError
-from sonde.stacks import yamldump
+from sonde.stacks import marks, yamldump
 
 FORMATS = ("yaml", "json")
 
@@ -23,46 +23,51 @@ def render(value: Any, form: str) -> str:
 
 def to_json(value: Any) -> str:
     """Indented by two spaces, keys sorted; numbers as Go prints them. Raises CliError for infinities."""
-    return "".join(_encode(value, "\n"))
+    out: list[str] = []
+    _encode(value, "\n", out, {})
+    return "".join(out)
 
 
-def _encode(value: Any, newline: str) -> Iterator[str]:
-    kind = type(value)
-    if kind is dict:
-        yield from _object(value, newline)
-    elif kind is list or kind is tuple:
-        yield from _array(value, newline)
+def _encode(value: Any, newline: str, out: list[str], known: dict[tuple[int, int], str]) -> None:
+    """Append the text. What was parsed from a file is shared by many stacks: its text at a depth is made once."""
+    encoder = _SCALARS.get(type(value))
+    if encoder or not isinstance(value, dict | list | tuple):
+        out.append(encoder(value) if encoder else json.dumps(value))
+    elif not value:
+        out.append("{}" if isinstance(value, dict) else "[]")
+    elif marks.is_shared(value):
+        key = (id(value), len(newline))
+        text = known.get(key)
+        if text is None:
+            inner: list[str] = []
+            _collection(value, newline, inner, known)
+            text = known[key] = "".join(inner)
+        out.append(text)
     else:
-        yield _SCALARS.get(kind, _other)(value)
+        _collection(value, newline, out, known)
 
 
-def _object(value: dict[str, Any], newline: str) -> Iterator[str]:
-    if not value:
-        yield "{}"
+def _collection(value: Any, newline: str, out: list[str], known: dict[tuple[int, int], str]) -> None:
+    inner = newline + "  "
+    if isinstance(value, dict):
+        separator = "{"
+        for key in sorted(value):
+            item = value[key]
+            encoder = _SCALARS.get(type(item))
+            if encoder:
+                out.append(f"{separator}{inner}{encode_basestring(key)}: {encoder(item)}")
+            else:
+                out.append(f"{separator}{inner}{encode_basestring(key)}: ")
+                _encode(item, inner, out, known)
+            separator = ","
+        out.append(newline + "}")
         return
-    inner, separator = newline + "  ", "{"
-    for key in sorted(value):
-        item = value[key]
-        encoder = _SCALARS.get(type(item))
-        if encoder:
-            yield f"{separator}{inner}{encode_basestring(key)}: {encoder(item)}"
-        else:
-            yield f"{separator}{inner}{encode_basestring(key)}: "
-            yield from _encode(item, inner)
-        separator = ","
-    yield newline + "}"
-
-
-def _array(value: Any, newline: str) -> Iterator[str]:
-    if not value:
-        yield "[]"
-        return
-    inner, separator = newline + "  ", "["
+    separator = "["
     for item in value:
-        yield separator + inner
-        yield from _encode(item, inner)
+        out.append(separator + inner)
+        _encode(item, inner, out, known)
         separator = ","
-    yield newline + "]"
+    out.append(newline + "]")
 
 
 def _float(value: float) -> str:
@@ -71,10 +76,6 @@ def _float(value: float) -> str:
     text = yamldump.go_float(value, -6, 21)
     mantissa, e, exponent = text.partition("e")
     return f"{mantissa}e{exponent[0]}{exponent[1:].lstrip('0')}" if e and exponent[0] == "-" else text
-
-
-def _other(value: Any) -> str:
-    return json.dumps(value)
 
 
 _SCALARS: dict[type, Callable[[Any], str]] = {

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from sonde.stacks import backends, kinds, secrets
+from sonde.stacks import backends, kinds, marks, secrets
 from sonde.stacks.deferred import Contest, merge_functions
 from sonde.stacks.errors import StacksError
 from sonde.stacks.inherit import Bases, Siblings, base_scalar, base_section, bases_of, is_abstract, level_strategy
@@ -129,6 +129,7 @@ class StackContent:
             shared = _as_map(self.content, name, "") if rule and kinds.STACK in rule.levels else {}
             below = self.project.env if name == "env" else {}
             merged[name] = merge([below, shared, own], strategy)
+            marks.mark(merged[name])
         for name in _TYPE_BACKENDS:
             merged[name] = _as_map(section, name, f"invalid {kind}.{name} section in file '{self.name}'")
         scalars = {
@@ -179,9 +180,9 @@ class _Resolution:
         self.strategy = level_strategy(strategy, *below, *own_settings)
 
     def _map(self, name: str) -> Section:
-        value = self.own.get(name)
-        if value is None and name not in self.own:
+        if name not in self.own:
             return {}
+        value = self.own[name]
         if name == "source" and isinstance(value, str):
             return {"uri": value} if value else {}
         if not isinstance(value, dict):
@@ -227,19 +228,18 @@ class _Resolution:
 
     def _section(self, rule: kinds.SectionRule) -> tuple[Section, tuple[Contest, ...]]:
         name = rule.name
-        layers: list[Mapping[str, Any] | None] = []
+        layers: list[Section] = []
         if name == "auth" and self.kind == kinds.TERRAFORM:
-            layers.append(self.stack.project.auth)
+            layers.append(dict(self.stack.project.auth))
         if rule.reads_globals(self.kind):
             layers.append(self.level.sections[name])
-        if name not in ("source", "provision") or self.stack.project.inherit_source:
-            layers.append(
-                base_section(_normal_sources(self.bases) if name == "source" else self.bases, name, self.base_strategy)
-            )
+        if self.bases.layers and (name not in ("source", "provision") or self.stack.project.inherit_source):
+            bases = _normal_sources(self.bases) if name == "source" else self.bases
+            layers.append(base_section(bases, name, self.base_strategy))
         layers.append(self._map(name))
-        if kinds.OVERRIDES in rule.levels:
+        if self.overrides and kinds.OVERRIDES in rule.levels:
             layers.append(self._override(name))
-        return merge_functions(layers, self.strategy)
+        return merge_functions([layer for layer in layers if layer], self.strategy)
 
     def _merged_metadata(self) -> Section:
         layers = [self.stack.content.get("metadata")]

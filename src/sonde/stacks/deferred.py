@@ -4,7 +4,7 @@
 function meets another value, both are kept until the function has its result.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,10 +24,12 @@ class Contest:
     functions: tuple[bool, ...]
 
 
-def merge_functions(layers: list[Mapping[str, Any] | None], strategy: str) -> tuple[Section, tuple[Contest, ...]]:
-    """The merged section, and the places whose final value waits for functions."""
-    present = [layer for layer in layers if layer]
-    if len(present) < 2 or not any(marks.of(layer) & marks.FUNCTION for layer in present):
+def merge_functions(layers: Sequence[Section], strategy: str) -> tuple[Section, tuple[Contest, ...]]:
+    """The merged section of non-empty layers, and the places whose final value waits for functions."""
+    if len(layers) < 2:
+        return (layers[0] if layers else {}), ()
+    present = layers
+    if all(marks.free_of(layer, marks.FUNCTION) or not marks.of(layer) & marks.FUNCTION for layer in present):
         return merge(present, strategy), ()
     contests = tuple(_contests(present))
     if not contests:
@@ -41,7 +43,7 @@ def merge_functions(layers: list[Mapping[str, Any] | None], strategy: str) -> tu
     return result, contests
 
 
-def _contests(layers: list[Mapping[str, Any]]) -> Iterator[Contest]:
+def _contests(layers: Sequence[Section]) -> Iterator[Contest]:
     paths = dict.fromkeys(path for layer in layers for path in _functions(layer, ()))
     for path in sorted(paths, key=len):
         values = [value for layer in layers if (value := value_at(layer, path)) is not None]
@@ -80,9 +82,9 @@ def with_value(section: Section, path: Path, value: Any) -> Section:
     return section | {key: with_value(inner if isinstance(inner, dict) else {}, rest, value)}
 
 
-def _cleared(section: Mapping[str, Any], path: Path) -> Mapping[str, Any]:
+def _cleared(section: Section, path: Path) -> Section:
     value = value_at(section, path)
-    return with_value(dict(section), path, None) if is_function(value) else section
+    return with_value(section, path, None) if is_function(value) else section
 
 
 def settle(values: tuple[Any, ...], strategy: str) -> Any:

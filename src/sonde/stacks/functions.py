@@ -48,16 +48,30 @@ class Caller:
 
 def process(value: Any, caller: Caller) -> Any:
     """The value with its functions replaced by their results; `!unset` entries are gone. The input is left alone."""
-    if isinstance(value, dict):
-        if not marks.of(value) & marks.FUNCTION:
-            return value
-        done = ((key, process(item, caller)) for key, item in value.items())
-        return {key: item for key, item in done if item is not _UNSET}
-    if isinstance(value, list):
-        if not marks.of(value) & marks.FUNCTION:
-            return value
-        return [item for each in value if (item := process(each, caller)) is not _UNSET]
-    return _process_text(value, caller) if isinstance(value, str) and value[:1] == "!" else value
+    kind = type(value)
+    if kind is str:
+        return _process_text(value, caller) if value[:1] == "!" else value
+    if (kind is not dict and kind is not list) or marks.free_of(value, marks.FUNCTION):
+        return value
+    if kind is list:
+        items = [item for each in value if (item := process(each, caller)) is not _UNSET]
+        same = len(items) == len(value) and all(new is old for new, old in zip(items, value, strict=True))
+        return value if same else items
+    return _process_map(value, caller)
+
+
+def _process_map(value: Section, caller: Caller) -> Section:
+    result = value
+    for key, item in value.items():
+        done = process(item, caller)
+        if done is not item:
+            if result is value:
+                result = dict(value)
+            if done is _UNSET:
+                del result[key]
+            else:
+                result[key] = done
+    return result
 
 
 def _process_text(text: str, caller: Caller) -> Any:

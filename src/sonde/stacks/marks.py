@@ -34,6 +34,19 @@ def of_text(text: str) -> int:
     return ((("{{" in text) or ("}}" in text)) and TEMPLATE) | (text[:1] == "!" and FUNCTION)
 
 
+def free_of(value: Any, wanted: int) -> bool:
+    """Whether a map or list is known to hold nothing of the kind; False also where that is not known."""
+    if not value:
+        return True
+    known = _known.get(id(value))
+    return known is not None and not known[1] & wanted
+
+
+def is_shared(value: Any) -> bool:
+    """Whether a map or list was parsed from a file, so that many stacks hold this very object."""
+    return id(value) in _known
+
+
 def of(value: Any) -> int:
     """The marks of any value, known or newly merged."""
     kind = type(value)

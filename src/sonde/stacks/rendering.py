@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sonde.gotemplate import functions as libraries
-from sonde.stacks import atmos_functions, marks, templates, versions
+from sonde.stacks import atmos_functions, templates, versions
 from sonde.stacks.errors import StacksError
 from sonde.stacks.merge import Section
 from sonde.stacks.project import Project
@@ -52,10 +52,6 @@ class Environment:
         """The sections with their templates rendered; the same sections where templating is switched off."""
         if not self.project.templates_enabled:
             return sections
-        if self.delimiters == templates.DELIMITERS and not any(
-            marks.of(value) & marks.TEMPLATE for key, value in sections.items() if key != "component_info"
-        ):
-            return sections
         info = sections.get("component_info")
         body = {key: value for key, value in sections.items() if key != "component_info"}
         data = sections if "version" in sections else sections | {"version": versions.locked(self.engine, track)}
@@ -63,6 +59,8 @@ class Environment:
             done = self._render(body, data, name)
         if not isinstance(done, dict):
             raise StacksError(f"{name}: the rendered component is not a map")
+        if done is body:
+            return sections
         return done | {"component_info": info} if info is not None else done
 
     def render_text(self, text: str, sections: Section, *, name: str) -> Any:

@@ -125,21 +125,25 @@ def render_whole(value: Any, data: Any, rendering: Rendering) -> Any:
 
 
 def _strings(value: Any, data: Any, rendering: Rendering) -> Any:
+    """The value itself where nothing in it is a template, else a copy with what is rendered."""
     kind = type(value)
     if kind is str:
         return _string(value, data, rendering) if "{{" in value or "}}" in value else value
-    if kind is dict:
-        if not marks.of(value) & marks.TEMPLATE:
-            return value
-        result = {}
-        for key, item in value.items():
-            if "{{" in key:
-                raise _LongWay
-            result[key] = _strings(item, data, rendering)
-        return result
-    if kind is list and marks.of(value) & marks.TEMPLATE:
-        return [_strings(item, data, rendering) for item in value]
-    return value
+    if (kind is not dict and kind is not list) or marks.free_of(value, marks.TEMPLATE):
+        return value
+    if kind is list:
+        items = [_strings(item, data, rendering) for item in value]
+        return value if all(new is old for new, old in zip(items, value, strict=True)) else items
+    result = value
+    for key, item in value.items():
+        if "{{" in key:
+            raise _LongWay
+        done = _strings(item, data, rendering)
+        if done is not item:
+            if result is value:
+                result = dict(value)
+            result[key] = done
+    return result
 
 
 def _string(text: str, data: Any, rendering: Rendering) -> Any:
