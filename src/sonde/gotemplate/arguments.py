@@ -18,7 +18,7 @@ from sonde.gotemplate.nodes import (
     String,
     Variable,
 )
-from sonde.gotemplate.values import MISSING, GoFunc, type_name
+from sonde.gotemplate.values import MISSING, GoFunc, NilList, NilMap, type_name
 
 # short names in signatures -> Go types; a type that is not here stands for itself
 TYPES: Final = {"map": "map[string]interface {}", "list": "[]interface {}"}
@@ -49,13 +49,13 @@ def parameter(function: GoFunc, index: int) -> str:
 
 
 def count_problem(function: GoFunc, name: str, count: int, shown: int) -> str | None:
-    """Go's complaint about the number of arguments, or None."""
+    """Go's complaint about the number of arguments, or None; for variadic functions it leaves out the piped one."""
     wanted = len(function.params)
     if function.variadic:
         return (
             f"wrong number of args for {name}: want at least {wanted - 1} got {shown}" if count < wanted - 1 else None
         )
-    return f"wrong number of args for {name}: want {wanted} got {shown}" if count != wanted else None
+    return f"wrong number of args for {name}: want {wanted} got {count}" if count != wanted else None
 
 
 def fixed(
@@ -96,7 +96,7 @@ def _nil(ctx: Context, node: Nil, wanted: str) -> Expr:
 
 
 def _zero(wanted: str) -> Any:
-    return None if not wanted.startswith(("map[", "[]")) else {} if wanted.startswith("map[") else []
+    return None if not wanted.startswith(("map[", "[]")) else NilMap() if wanted.startswith("map[") else NilList()
 
 
 def _constant(

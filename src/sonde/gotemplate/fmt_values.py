@@ -53,14 +53,15 @@ def format_value(value: Any, verb: Verb) -> str:
 def Verb_like(verb: Verb, letter: str) -> Verb:  # noqa: N802  a variant constructor
     """The same flags under another letter."""
     other = Verb(letter)
-    other.minus, other.zero, other.width, other.precision = verb.minus, verb.zero, verb.width, verb.precision
+    for flag in ("minus", "plus", "sharp", "space", "zero", "width", "precision"):
+        setattr(other, flag, getattr(verb, flag))
     return other
 
 
 def _bad(value: Any, verb: Verb) -> str:
     if value is None:
         return f"%!{verb.letter}(<nil>)"
-    return f"%!{verb.letter}({type_name(value)}={_nested(value, Verb('v'), 0)})"
+    return f"%!{verb.letter}({type_name(value)}={_nested(value, Verb_like(verb, 'v'), 0)})"
 
 
 def _nested(value: Any, verb: Verb, depth: int) -> str:

@@ -101,6 +101,14 @@ class StrMapList(TypedList):
     gotype = "[]map[string]string"
 
 
+class NilMap(dict[str, Any]):
+    """A nil map[string]interface {}: reads as empty, cannot be written."""
+
+    gotype: ClassVar[str] = "map[string]interface {}"
+    kind: ClassVar[str] = "map"
+    nil: bool = True
+
+
 class StrMap(dict[str, str]):
     gotype: ClassVar[str] = "map[string]string"
     kind: ClassVar[str] = "map"

@@ -1,12 +1,15 @@
 """Loose conversions: spf13/cast, as sprig uses it, and gomplate's conv."""
 
 import math
+import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from sonde.gotemplate.fmt import show
 from sonde.gotemplate.strconv import parse_float, parse_int
 from sonde.gotemplate.values import INT_MAX, INT_MIN, MISSING, from_bytes, wrap64
+
+_DECIMAL: Final = re.compile(r"([-+]?[0-9]*)\.[0-9]*")
 
 
 def float_to_int(number: float) -> int:
@@ -22,9 +25,12 @@ def bounded_int(text: str) -> int | None:
     return number if number is not None and INT_MIN <= number <= INT_MAX else None
 
 
-def _without_zero_decimals(text: str) -> str:
-    whole, dot, zeros = text.rpartition(".")
-    return whole if dot and zeros and not zeros.strip("0") else text
+def _whole_part(text: str) -> str:
+    """Cast's trimDecimal: a plain decimal number loses its fraction, everything else stays."""
+    found = _DECIMAL.fullmatch(text)
+    if not found:
+        return text
+    return found[1] if found[1] not in ("", "+", "-") else found[1] + "0"
 
 
 def cast_int(value: Any) -> int:
@@ -33,7 +39,7 @@ def cast_int(value: Any) -> int:
         return wrap64(int(value))
     if isinstance(value, float):
         return float_to_int(value)
-    return bounded_int(_without_zero_decimals(value)) or 0 if isinstance(value, str) else 0
+    return bounded_int(_whole_part(value)) or 0 if isinstance(value, str) else 0
 
 
 def cast_float(value: Any) -> float:

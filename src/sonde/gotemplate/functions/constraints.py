@@ -8,6 +8,7 @@ from typing import Final
 
 from sonde.gotemplate.errors import FunctionError
 from sonde.gotemplate.functions.semver import Version, compare_prerelease, parse
+from sonde.gotemplate.strconv import quote
 
 _PART: Final = r"[0-9|xX*]+"
 _VERSION: Final = rf"v?({_PART})(\.{_PART})?(\.{_PART})?(-(?:[0-9A-Za-z\-]+(?:\.[0-9A-Za-z\-]+)*))?(\+(?:[0-9A-Za-z\-]+(?:\.[0-9A-Za-z\-]+)*))?"
@@ -54,14 +55,14 @@ def _parse(text: str) -> tuple[tuple[Constraint, ...], ...]:
 
 def _alternative(text: str) -> tuple[Constraint, ...]:
     if not _VALID.fullmatch(text):
-        raise FunctionError(f"improper constraint: {text}")
+        raise FunctionError(f"improper constraint: {quote(text)}")
     return tuple(map(_constraint, _FIND.findall(text)))
 
 
 def _constraint(text: str) -> Constraint:
     found = _ONE.fullmatch(text)
     if not found:
-        raise FunctionError(f"improper constraint: {text}")
+        raise FunctionError(f"improper constraint: {quote(text)}")
     operator, whole, major, minor, patch, prerelease = found.groups()[:6]
     prerelease = prerelease or ""
     any_minor = any_patch = loose = False

@@ -6,8 +6,7 @@ from decimal import Decimal
 from typing import ClassVar, Final
 
 from sonde.gotemplate.errors import FunctionError
-from sonde.gotemplate.strconv import quote
-from sonde.gotemplate.values import INT_MAX, INT_MIN, GoFunc, Int64, wrap64
+from sonde.gotemplate.values import INT_MAX, INT_MIN, GoFunc, Int64, to_bytes, wrap64
 
 UNITS: Final = {
     "ns": 1,
@@ -20,6 +19,17 @@ UNITS: Final = {
     "h": 3600 * 10**9,
 }
 _PART: Final = re.compile(r"([0-9]*)(\.[0-9]*)?([^0-9.]*)")
+
+
+def quote(text: str) -> str:
+    """How package time quotes: every byte that is not printable ASCII in hex."""
+    return '"' + "".join(map(_quoted, to_bytes(text))) + '"'
+
+
+def _quoted(byte: int) -> str:
+    if byte in b'"\\':
+        return "\\" + chr(byte)
+    return chr(byte) if 0x20 <= byte < 0x7F else f"\\x{byte:02x}"
 
 
 class Duration(int):

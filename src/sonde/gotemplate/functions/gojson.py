@@ -29,13 +29,16 @@ _HTML_ESCAPES = _ESCAPES | {ord(char): f"\\u{ord(char):04x}" for char in "<>&"}
 def encode(value: Any, *, html: bool = True, indent: str = "") -> str:
     """json.Marshal, or MarshalIndent; `html` false is an encoder with SetEscapeHTML(false)."""
     escapes = _HTML_ESCAPES if html else _ESCAPES
-    return "".join(_pieces(value, escapes, indent, "\n" if indent else ""))
+    try:
+        return "".join(_pieces(value, escapes, indent, "\n" if indent else ""))
+    except RecursionError:
+        raise FunctionError("json: unsupported value: encountered a cycle") from None
 
 
 def _pieces(value: Any, escapes: dict[int, str], indent: str, line: str) -> Any:
     if isinstance(value, str):
         yield f'"{value.translate(escapes)}"'
-    elif isinstance(value, Mapping):
+    elif isinstance(value, Mapping) and not getattr(value, "nil", False):
         items: list[tuple[str | None, Any]] = [
             (f'"{str(key).translate(escapes)}"', item) for key, item in sorted_items(value)
         ]
@@ -66,7 +69,7 @@ def _members(marks: str, items: list[tuple[str | None, Any]], style: tuple[dict[
 
 
 def _scalar(value: Any, escapes: dict[int, str]) -> str:
-    if value is None or (isinstance(value, list) and not value):
+    if value is None or getattr(value, "nil", False):
         return "null"
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -113,16 +116,21 @@ def _refuse(name: str) -> Any:
 
 
 def _message(text: str, pos: int) -> str:
-    """Go's complaint about malformed JSON, as far as the place tells it."""
+    """Go's complaint about malformed JSON, as far as the place tells it. Go shows a byte, not a character."""
     rest = text[pos:].lstrip(" \t\r\n")
-    if not rest or (rest[0] == '"' and len(to_bytes(rest)) > 0 and '"' not in rest[1:]):
+    if not rest or (rest[0] == '"' and '"' not in rest[1:]):
         return "unexpected end of JSON input"
+    if rest[0] == "-":
+        return f"invalid character {_shown(rest[1:] or ' ')} in numeric literal"
     before = text[:pos].rstrip(" \t\r\n")
-    shown = f"invalid character {quote(rest[0], chr(39))}" if rest[0] != '"' else "invalid character '\"'"
-    if not before:
-        return f"{shown} looking for beginning of value"
-    if before[-1] == "{":
+    shown = f"invalid character {_shown(rest)}"
+    if before.endswith("{"):
         return f"{shown} looking for beginning of object key string"
-    if before[-1] in ":[,":
+    if not before or before[-1] in ":[,":
         return f"{shown} looking for beginning of value"
     return f"{shown} after top-level value"
+
+
+def _shown(rest: str) -> str:
+    char = chr(to_bytes(rest)[0])
+    return "'\"'" if char == '"' else quote(char, "'")

@@ -100,9 +100,9 @@ class _Translator:
         if char == ".":
             self.put("(?s:.)" if self.flags["s"] else "[^\\n]", 1)
         elif char == "^":
-            self.put("(?m:^)" if self.flags["m"] else r"\A", 1)
+            self.put("(?m:^)" if self.flags["m"] else r"(?:\A)", 1)
         elif char == "$":
-            self.put("(?m:$)" if self.flags["m"] else r"\Z", 1)
+            self.put("(?m:$)" if self.flags["m"] else r"(?:\Z)", 1)
         else:
             self.put(re.escape(char), 1)
 
@@ -190,7 +190,7 @@ class _Translator:
         elif rest == "Q":
             self.quoted()
         elif rest in "AzbB":
-            self.put({"A": r"\A", "z": r"\Z", "b": r"(?a:\b)", "B": r"(?a:\B)"}[rest], 2)
+            self.put({"A": r"(?:\A)", "z": r"(?:\Z)", "b": r"(?a:\b)", "B": r"(?a:\B)"}[rest], 2)
         elif rest in "pP":
             self.put(f"[{self.category()}]", 0)
         else:

@@ -13,6 +13,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND: Final = 10**9
 # seconds between Go's zero time (year 1) and the epoch
 ZERO: Final = -62135596800
+FOUR_CENTURIES: Final = 146097 * 86400
 MONTHS: Final = [
     "January",
     "February",
@@ -72,10 +73,14 @@ class Time:
     def total(self) -> int:
         return self.seconds * _SECOND + self.nanos
 
+    def year(self) -> int:
+        return self.civil().year - (400 if self.seconds < ZERO else 0)
+
     def civil(self) -> datetime:
-        """Date and clock in the zone; FunctionError outside of the years 1 to 9999."""
+        """Date and clock in the zone; FunctionError outside of the years 0 to 9999. Year 0 looks like year 400."""
+        seconds = self.seconds + (FOUR_CENTURIES if self.seconds < ZERO else 0)
         try:
-            return (_EPOCH + timedelta(seconds=self.seconds)).astimezone(self.zone)
+            return (_EPOCH + timedelta(seconds=seconds)).astimezone(self.zone)
         except OverflowError:
             raise FunctionError("time: year outside of range [1,9999]") from None
 
@@ -165,7 +170,7 @@ Time.gomethods = {
     "UnixNano": GoFunc(lambda t: Int64(t.total())),
     "UnixMilli": GoFunc(lambda t: Int64(t.total() // 10**6)),
     "UnixMicro": GoFunc(lambda t: Int64(t.total() // 1000)),
-    "Year": GoFunc(lambda t: t.civil().year),
+    "Year": GoFunc(Time.year),
     "Month": GoFunc(lambda t: Month(t.civil().month)),
     "Day": GoFunc(lambda t: t.civil().day),
     "Hour": GoFunc(lambda t: t.civil().hour),

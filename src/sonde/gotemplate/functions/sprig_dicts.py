@@ -6,7 +6,7 @@ from typing import Any
 from sonde.gotemplate.errors import FunctionError
 from sonde.gotemplate.functions.casts import is_empty, strval
 from sonde.gotemplate.functions.host import Host
-from sonde.gotemplate.values import GoFunc, StrList, type_name
+from sonde.gotemplate.values import GoFunc, NilMap, StrList, type_name
 
 Dict = dict[str, Any]
 
@@ -16,6 +16,8 @@ def get(mapping: Dict, key: str) -> Any:
 
 
 def set_(mapping: Dict, key: str, value: Any) -> Dict:
+    if isinstance(mapping, NilMap):
+        raise FunctionError("assignment to entry in nil map")
     mapping[key] = value
     return mapping
 
@@ -54,17 +56,21 @@ def make_dict(*items: Any) -> Dict:
 
 
 def _merge_into(target: Dict, source: Mapping[str, Any], *, overwrite: bool) -> None:
-    """mergo.Merge: empty values of the target are filled; maps merge; with overwrite, non-empty values of the source win."""
-    for key, value in source.items():
+    """mergo.Merge: maps merge, empty values of the target are filled; with overwrite the source wins, a nil of it too."""
+    for key, value in list(source.items()):
         held = target.get(key)
-        if isinstance(value, dict) and isinstance(held, dict):
+        if value is None:
+            if overwrite:
+                target[key] = None
+        elif isinstance(value, dict) and isinstance(held, dict) and held is not value:
             _merge_into(held, value, overwrite=overwrite)
-        elif key not in target or ((overwrite or is_empty(held)) and not is_empty(value)):
+        elif overwrite or is_empty(held):
             target[key] = value
 
 
 def _merger(*, overwrite: bool) -> Any:
     def merge(target: Dict, *sources: Dict) -> Dict:
+        target = dict(target) if isinstance(target, NilMap) else target
         for source in sources:
             _merge_into(target, source, overwrite=overwrite)
         return target
@@ -101,10 +107,16 @@ def _conversion(value: Any, wanted: str) -> str:
 
 
 def deep_copy(value: Any) -> Any:
+    if value is None:
+        raise FunctionError("reflect: call of reflect.Value.Type on zero Value")
+    return _copy(value)
+
+
+def _copy(value: Any) -> Any:
     if isinstance(value, dict):
-        return type(value)({key: deep_copy(item) for key, item in value.items()})
+        return type(value)({key: _copy(item) for key, item in value.items()})
     if isinstance(value, list):
-        return type(value)(map(deep_copy, value))
+        return type(value)(map(_copy, value))
     return value
 
 

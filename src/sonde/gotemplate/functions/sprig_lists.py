@@ -34,8 +34,8 @@ def prepend(value: Any, item: Any) -> list[Any]:
 def chunk(size: int, value: Any) -> ListList:
     items = items_of(value, "Cannot chunk type {}")
     if size <= 0:
-        raise FunctionError("runtime error: makeslice: len out of range")
-    if not items:
+        if size == 0 or not 1 < len(items) <= 1 - size:
+            raise FunctionError("runtime error: makeslice: len out of range")
         return ListList()
     return ListList(items[start : start + size] for start in range(0, len(items), size))
 

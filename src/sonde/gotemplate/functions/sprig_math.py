@@ -100,7 +100,7 @@ def _exactly(operation: Callable[[Decimal, Decimal], Decimal]) -> Callable[..., 
         result = _decimal(first)
         for other in others:
             result = operation(result, _decimal(other))
-        return float(result)
+        return float(result) or 0.0
 
     return compute
 

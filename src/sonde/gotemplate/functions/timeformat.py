@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Any, Final
 
 from sonde.gotemplate.errors import FunctionError
-from sonde.gotemplate.functions.gotime import DAYS, MONTHS, ZERO, Time
-from sonde.gotemplate.strconv import quote
+from sonde.gotemplate.functions.duration import quote
+from sonde.gotemplate.functions.gotime import DAYS, FOUR_CENTURIES, MONTHS, ZERO, Time
 
 _CHUNK: Final = re.compile(
     r"January|Jan(?![a-z])|Monday|Mon(?![a-z])|MST|2006|002|01|02|03|04|05|06|__2|_2006|_2|15|PM|pm"
@@ -67,11 +67,15 @@ _WRITE: Final[dict[str, Callable[[datetime], str]]] = {
     "04": lambda t: f"{t.minute:02d}",
     "5": lambda t: str(t.second),
     "05": lambda t: f"{t.second:02d}",
-    "2006": lambda t: f"{t.year:04d}",
-    "_2006": lambda t: f"_{t.year:04d}",
-    "06": lambda t: f"{t.year % 100:02d}",
     "PM": lambda t: "PM" if t.hour >= 12 else "AM",
     "pm": lambda t: "pm" if t.hour >= 12 else "am",
+}
+
+
+_YEARS: Final[dict[str, Callable[[int], str]]] = {
+    "2006": lambda year: f"{year:04d}",
+    "_2006": lambda year: f"_{year:04d}",
+    "06": lambda year: f"{year % 100:02d}",
 }
 
 
@@ -81,6 +85,8 @@ def format_time(found: Time, layout: str) -> str:
 
     def write(chunk: re.Match[str]) -> str:
         text = chunk[0]
+        if text in _YEARS:
+            return _YEARS[text](found.year())
         if text in _WRITE:
             return _WRITE[text](civil)
         if text == "MST":
@@ -232,7 +238,7 @@ def _assemble(fields: dict[str, Any], zone: tzinfo, text: str) -> Time:
     chosen = _chosen_zone(fields, zone)
     try:
         moment = datetime(
-            fields.get("year", 1),
+            fields.get("year", 0) or 400,
             fields.get("month", 1),
             fields.get("day", 1),
             hour,
@@ -242,11 +248,10 @@ def _assemble(fields: dict[str, Any], zone: tzinfo, text: str) -> Time:
         )
         moment += timedelta(days=fields.get("year_day", 1) - 1)
     except (ValueError, OverflowError):
-        if fields.get("year", 1) == 0:
-            raise FunctionError(f"parsing time {quote(text)}: year out of range") from None
         raise FunctionError(f"parsing time {quote(text)}: day out of range") from None
     since = moment - datetime(1970, 1, 1, tzinfo=UTC)
-    return Time(since.days * 86400 + since.seconds, fields.get("nanos", 0), chosen)
+    shift = 0 if fields.get("year", 0) else FOUR_CENTURIES
+    return Time(since.days * 86400 + since.seconds - shift, fields.get("nanos", 0), chosen)
 
 
 def _chosen_zone(fields: dict[str, Any], zone: tzinfo) -> tzinfo:

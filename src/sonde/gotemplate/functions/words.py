@@ -82,7 +82,7 @@ def pascal_case(text: str) -> str:
     """xstrings.ToPascalCase: connectors go, the letter after one is upper case; further upper case letters are lowered."""
     head = next((number for number, char in enumerate(text) if not _connects(char)), None)
     if head is None:
-        return text
+        return text + text[-1:]  # xstrings writes the last connector twice
     out = list(text[:head])
     first_upper = text[head].isupper()
     pending = _same_size(text[head], text[head].upper())
