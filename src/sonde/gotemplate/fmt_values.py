@@ -83,6 +83,9 @@ def _nested(value: Any, verb: Verb, depth: int) -> str:
 
 def _other(value: Any, verb: Verb) -> str:
     fields = getattr(value, "gofields", None)
+    stringer = getattr(type(value), "gostring", None)
+    if fields is None and stringer:
+        return verb.pad(str(stringer(value)))
     if fields is None:
         return verb.pad(str(value)) if verb.letter in "vs" else _bad(value, verb)
     shown = [(f"{name}:" if verb.plus_v or verb.sharp_v else "") + _nested(item, verb, 1) for name, item in fields()]

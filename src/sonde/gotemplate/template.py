@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from sonde.gotemplate.builtins import BUILTINS
 from sonde.gotemplate.compile import Program
@@ -34,7 +34,15 @@ class Template:
             output = program.render(data)
         except RecursionError:
             raise TemplateError(f"template: {self._tree.name}: exceeded maximum template depth (100000)") from None
-        return output if output.isascii() else output.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        return output if output.isascii() else _without_stray_bytes(output)
+
+
+_STRAY: Final = dict.fromkeys(range(56448, 56576), "�")
+
+
+def _without_stray_bytes(text: str) -> str:
+    """Bytes that are no UTF-8 (half a character, cut by `trunc`) come out as U+FFFD, one for each, as from Go."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape").translate(_STRAY)
 
 
 def parse(

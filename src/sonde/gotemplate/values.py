@@ -101,6 +101,10 @@ class StrMapList(TypedList):
     gotype = "[]map[string]string"
 
 
+class NilStrMapList(StrMapList):
+    nil = True
+
+
 class NilMap(dict[str, Any]):
     """A nil map[string]interface {}: reads as empty, cannot be written."""
 

@@ -24,6 +24,8 @@ def _write(value: Any, out: list[str], style: tuple[str, str] | None, line: str)
         _members("[]", [("", item) for item in value], (out, style, line))
     elif isinstance(value, float):
         out.append(_float(value))
+    elif (fields := getattr(value, "gofields", None)) is not None:
+        _write(dict(fields()), out, style, line)
     else:
         out.append(gojson.encode(value))
 

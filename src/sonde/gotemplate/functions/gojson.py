@@ -77,6 +77,9 @@ def _scalar(value: Any, escapes: dict[int, str]) -> str:
         return str(int(value))
     if isinstance(value, float):
         return float_text(value)
+    fields = getattr(value, "gofields", None)
+    if fields is not None:
+        return "{" + ",".join(f'"{name}":{"".join(_pieces(item, escapes, "", ""))}' for name, item in fields()) + "}"
     text = getattr(type(value), "gojson", None)
     if text is not None:
         return f'"{text(value).translate(escapes)}"'

@@ -1,7 +1,6 @@
 """gomplate: the namespace `data` and its aliases: JSON, YAML, TOML, CSV. Datasources are not reachable from here."""
 
-import csv
-import io
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -9,16 +8,22 @@ from sonde.gotemplate.errors import FunctionError
 from sonde.gotemplate.fmt import sprintf
 from sonde.gotemplate.functions.casts import conv_string
 from sonde.gotemplate.functions.codecjson import encode
+from sonde.gotemplate.functions.csvread import read_records
 from sonde.gotemplate.functions.host import Host
 from sonde.gotemplate.values import (
     GoFunc,
     Namespace,
+    NilList,
+    NilStrList,
+    NilStrMapList,
     StrList,
     StrListList,
     StrListMap,
     StrMap,
     StrMapList,
     byte_length,
+    from_bytes,
+    to_bytes,
     type_name,
 )
 
@@ -69,13 +74,13 @@ def _tag(value: Any, text: str) -> str:
         if isinstance(value, float)
         else "str"
     )
-    shown = text.strip()
-    return f"!!{tag} `{shown if len(shown) <= 10 else shown[:7] + '...'}`"
+    shown = to_bytes(value if isinstance(value, str) else text.strip())
+    return f"!!{tag} `{from_bytes(shown if len(shown) <= 10 else shown[:7] + b'...')}`"
 
 
 def _array(text: str, value: Any, prefix: str) -> list[Any]:
     if value is None:
-        return []
+        return NilList() if re.search(r"^\s*[^#\s]", text, re.MULTILINE) else [None]
     if not isinstance(value, list):
         raise FunctionError(
             f"{prefix}yaml: unmarshal errors:\n  line 1: cannot unmarshal {_tag(value, text)} into []interface {{}}"
@@ -135,10 +140,7 @@ def _records(args: tuple[str, ...]) -> tuple[list[str] | None, list[list[str]]]:
     text, mark, header = _csv_arguments(args)
     if not mark:
         raise FunctionError("runtime error: index out of range [0] with length 0")
-    records = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=mark[0]) if row]
-    for number, row in enumerate(records, 1):
-        if len(row) != len(records[0]):
-            raise FunctionError(f"record on line {number}: wrong number of fields")
+    records = read_records(text, mark[0])
     if records and header is None:
         return records[0], records[1:]
     if records and not header:
@@ -148,7 +150,7 @@ def _records(args: tuple[str, ...]) -> tuple[list[str] | None, list[list[str]]]:
 
 def _csv(*args: str) -> StrListList:
     header, records = _records(args)
-    return StrListList([StrList(header or []), *map(StrList, records)])
+    return StrListList([NilStrList() if header is None else StrList(header), *map(StrList, records)])
 
 
 def _named_fields(args: tuple[str, ...]) -> tuple[list[str], list[list[str]]]:
@@ -162,7 +164,8 @@ def _named_fields(args: tuple[str, ...]) -> tuple[list[str], list[list[str]]]:
 
 def _csv_by_row(*args: str) -> StrMapList:
     names, records = _named_fields(args)
-    return StrMapList(StrMap(zip(names, row, strict=False)) for row in records)
+    rows = [StrMap(zip(names, row, strict=False)) for row in records]
+    return StrMapList(rows) if rows else NilStrMapList()
 
 
 def _csv_by_column(*args: str) -> StrListMap:

@@ -108,7 +108,7 @@ def pbkdf2(password: Any, salt: Any, rounds: Any, length: Any, *name: str) -> st
     function = _hash_name(name[0]) if name else "sha1"
     count, size = max(conv_int(rounds), 1), conv_int(length)
     if size <= 0:
-        return ""
+        return "00"
     return hashlib.pbkdf2_hmac(function, raw_bytes(password), raw_bytes(salt), count, size).hex()
 
 

@@ -11,7 +11,7 @@ from sonde.gotemplate.functions.casts import conv_int, conv_string
 from sonde.gotemplate.functions.host import Host
 from sonde.gotemplate.functions.sprig_strings import repeat
 from sonde.gotemplate.strconv import quote
-from sonde.gotemplate.values import GoFunc, Namespace, StrList, byte_length, from_bytes, to_bytes, type_name
+from sonde.gotemplate.values import GoFunc, Namespace, NilStrList, StrList, byte_length, from_bytes, to_bytes, type_name
 
 _WORD: Final = re.compile(r"[^\W_][\w]*(?:['\u2019.:][^\W_][\w]*)*|_[\w]*")
 
@@ -102,8 +102,14 @@ def squote(value: Any) -> str:
 
 def shell_quote(value: Any) -> str:
     if isinstance(value, (list, tuple)):
-        return " ".join(map(_shell_quoted, value))
+        return " ".join(_shell_quoted(_reflected(value, item)) for item in value)
     return _shell_quoted(value)
+
+
+def _reflected(value: Any, item: Any) -> str:
+    """Gomplate quotes the reflect.Value of an item, which is its text only in a list of strings."""
+    kind = type_name(value).removeprefix("[]")
+    return str(item) if kind == "string" else f"<{kind} Value>"
 
 
 def _shell_quoted(value: Any) -> str:
@@ -137,7 +143,7 @@ def _namespace() -> dict[str, GoFunc]:
         "Repeat": on_text(_repeat, "int"),
         "Sort": GoFunc(sort_texts, "any"),
         "Split": on_text(lambda mark, value: StrList(text.split_n(value, mark, -1)), "string"),
-        "SplitN": on_text(lambda mark, count, value: StrList(text.split_n(value, mark, count)), "string", "int"),
+        "SplitN": on_text(lambda mark, count, value: _split_n(value, mark, count), "string", "int"),
         "Trim": on_text(lambda cut, value: text.trim(value, cut), "string"),
         "TrimPrefix": on_text(lambda cut, value: value.removeprefix(cut), "string"),
         "TrimSuffix": on_text(lambda cut, value: value.removesuffix(cut), "string"),
@@ -159,6 +165,10 @@ def _namespace() -> dict[str, GoFunc]:
     }
 
 
+def _split_n(value: str, mark: str, count: int) -> StrList:
+    return StrList(text.split_n(value, mark, count)) if count else NilStrList()
+
+
 def _repeat(count: int, value: str) -> str:
     if count < 0:
         raise FunctionError(f"negative count {count}")
@@ -176,6 +186,6 @@ def table(host: Host) -> Mapping[str, Any]:  # noqa: ARG001  one signature for a
         "hasPrefix": GoFunc(lambda value, part: value.startswith(part), *two),
         "hasSuffix": GoFunc(lambda value, part: value.endswith(part), *two),
         "split": GoFunc(lambda value, mark: StrList(text.split_n(value, mark, -1)), *two),
-        "splitN": GoFunc(lambda value, mark, count: StrList(text.split_n(value, mark, count)), *two, "int"),
+        "splitN": GoFunc(_split_n, *two, "int"),
         "trim": GoFunc(text.trim, *two),
     }

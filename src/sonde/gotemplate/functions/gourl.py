@@ -40,6 +40,11 @@ class Userinfo:
     username: str
     password: str | None
 
+    gotype: ClassVar[str] = "*url.Userinfo"
+
+    def gofields(self) -> Iterable[tuple[str, Any]]:
+        return ()
+
     def gostring(self) -> str:
         text = escape(self.username, "userinfo")
         return text if self.password is None else f"{text}:{escape(self.password, 'userinfo')}"
@@ -65,20 +70,30 @@ class URL:
     gomethods: ClassVar[Mapping[str, GoFunc]]
 
     def gofields(self) -> Iterable[tuple[str, Any]]:
-        names = (
+        names = [
             "Scheme",
             "Opaque",
             "User",
             "Host",
             "Path",
-            "RawPath",
-            "ForceQuery",
-            "RawQuery",
             "Fragment",
+            "RawQuery",
+            "RawPath",
             "RawFragment",
+            "ForceQuery",
+            "OmitHost",
+        ]
+        values = (
+            self.scheme,
+            self.opaque,
+            self.user,
+            self.host,
+            self.path,
+            self.fragment,
+            self.raw_query,
+            self.raw_path,
         )
-        values = (self.scheme, self.opaque, self.user, self.host, self.path, self.raw_path, self.force_query)
-        return zip(names, (*values, self.raw_query, self.fragment, self.raw_fragment), strict=True)
+        return zip(names, (*values, self.raw_fragment, self.force_query, False), strict=True)
 
     def escaped_path(self) -> str:
         if self.raw_path and _VALID_PATH.fullmatch(self.raw_path) and unescape(self.raw_path) == self.path:

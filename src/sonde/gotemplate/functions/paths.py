@@ -86,12 +86,28 @@ def match(pattern: str, name: str) -> bool:
 
 
 def _bracket(pattern: str, at: int) -> tuple[str, int]:
-    found = re.compile(r"\[(\^?)((?:\\.|[^\]\\])+)\]", re.DOTALL).match(pattern, at)
-    if not found:
+    """A character class as a regular expression, and where it ends; ranges that run backwards match nothing."""
+    at += 1
+    negated = pattern.startswith("^", at)
+    at += negated
+    members: list[str] = []
+    while not (members and pattern.startswith("]", at)):
+        low, at = _member(pattern, at)
+        high = low
+        if pattern.startswith("-", at):
+            high, at = _member(pattern, at + 1)
+        members.append(f"{re.escape(low)}-{re.escape(high)}" if low <= high else "")
+    body = "".join(members)
+    if not body:
+        return ("[^/]" if negated else r"[^\s\S]"), at + 1
+    return f"(?!/)[{'^' if negated else ''}{body}]", at + 1
+
+
+def _member(pattern: str, at: int) -> tuple[str, int]:
+    if pattern.startswith("\\", at):
+        at += 1
+    elif pattern[at : at + 1] in ("-", "]"):
         raise FunctionError("syntax error in pattern")
-    body = found[2].replace("[", "\\[").replace("&&", "&\\&").replace("||", "|\\|").replace("~~", "~\\~")
-    try:
-        re.compile(f"[{body}]")
-    except re.error:
-        raise FunctionError("syntax error in pattern") from None
-    return f"(?!/)[{found[1]}{body}]", found.end()
+    if at + 1 >= len(pattern):
+        raise FunctionError("syntax error in pattern")
+    return pattern[at], at + 1

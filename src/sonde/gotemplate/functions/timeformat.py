@@ -151,15 +151,15 @@ def _cannot(layout: str, text: str, rest: str, chunk: str) -> FunctionError:
 
 def _skip(literal: str, rest: str, layout: str, text: str) -> str:
     """Literal text; a space in the layout matches any number of spaces."""
-    start, wanted = rest, literal
+    wanted = literal
     while wanted:
         if wanted[0] == " ":
             if rest and rest[0] != " ":
-                raise _cannot(layout, text, start, literal)
+                raise _cannot(layout, text, rest, literal)
             wanted, rest = wanted.lstrip(" "), rest.lstrip(" ")
             continue
         if not rest or rest[0] != wanted[0]:
-            raise _cannot(layout, text, start, literal)
+            raise _cannot(layout, text, rest, literal)
         wanted, rest = wanted[1:], rest[1:]
     return rest
 

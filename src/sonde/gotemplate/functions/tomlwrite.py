@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sonde.gotemplate.errors import FunctionError
+from sonde.gotemplate.fmt import sprintf
 from sonde.gotemplate.functions.gotime import Time
 from sonde.gotemplate.strconv import format_float
 from sonde.gotemplate.values import sorted_items, type_name
@@ -13,7 +14,9 @@ from sonde.gotemplate.values import sorted_items, type_name
 def dump(value: Any) -> str:
     """The document of a map; FunctionError for anything else."""
     if not isinstance(value, Mapping):
-        raise FunctionError(f"Unable to marshal {value}: toml: top-level values must be Go maps or structs")
+        raise FunctionError(
+            f"Unable to marshal {sprintf('%s', value)}: toml: top-level values must be Go maps or structs"
+        )
     out: list[str] = []
     _table(value, (), out)
     return "".join(out)

@@ -56,11 +56,18 @@ def load(text: str) -> Any:
         node = loader.get_node() if loader.check_node() else None
         return None if node is None else _Builder(loader).value(node)
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"line {mark.line + 1}: " if mark else ""
-        raise FunctionError(f"yaml: {where}{getattr(error, 'problem', None) or error}") from None
+        raise FunctionError(f"yaml: {_where(error)}{getattr(error, 'problem', None) or error}") from None
+    except UnicodeEncodeError:
+        raise FunctionError("yaml: invalid leading UTF-8 octet") from None
     finally:
         loader.dispose()
+
+
+def _where(error: yaml.YAMLError) -> str:
+    """yaml.v3 names the line where the context began, if that is not the first."""
+    marks = (getattr(error, "context_mark", None), getattr(error, "problem_mark", None))
+    line = next((int(mark.line) for mark in marks if mark is not None and mark.line), 0)
+    return f"line {line + isinstance(error, yaml.scanner.ScannerError)}: " if line else ""
 
 
 class _Builder:

@@ -27,6 +27,7 @@ def dump(value: Any) -> str:
 
 
 def _node(value: Any, indent: int) -> Iterator[str]:
+    value = _plain(value)
     if isinstance(value, Mapping) and value:
         yield from _block((_entry(key, item, indent) for key, item in _sorted(value)), indent)
     elif isinstance(value, (list, tuple)) and value:
@@ -42,7 +43,18 @@ def _block(parts: Iterator[Iterator[str]], indent: int) -> Iterator[str]:
         yield from part
 
 
+def _plain(value: Any) -> Any:
+    """Bytes as a list of numbers, structures as maps, and what has a text of its own as that."""
+    if isinstance(value, bytes):
+        return list(value)
+    fields = getattr(value, "gofields", None)
+    if fields is not None:
+        return {name.lower(): item for name, item in fields()}
+    return show(value) if hasattr(type(value), "gostring") else value
+
+
 def _entry(key: Any, value: Any, indent: int) -> Iterator[str]:
+    value = _plain(value)
     yield scalar(str(key) if not isinstance(key, (int, float, bool)) else key, indent, key=True) + ":"
     if isinstance(value, (Mapping, list, tuple)) and value:
         yield "\n" + " " * (indent + 2)
