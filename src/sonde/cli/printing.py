@@ -8,6 +8,7 @@ from typing import Any
 
 from sonde.cli.errors import CliError
 from sonde.stacks import marks, yamldump
+from sonde.stacks.yamldump import Struct
 
 FORMATS = ("yaml", "json")
 
@@ -22,7 +23,7 @@ def render(value: Any, form: str) -> str:
 
 
 def to_json(value: Any) -> str:
-    """Indented by two spaces, keys sorted; numbers as Go prints them. Raises CliError for infinities."""
+    """Indented by two spaces, keys sorted (save those of a `Struct`); numbers as Go prints them. Raises CliError for infinities."""
     out: list[str] = []
     _encode(value, "\n", out, {})
     return "".join(out)
@@ -51,7 +52,7 @@ def _collection(value: Any, newline: str, out: list[str], known: dict[tuple[int,
     inner = newline + "  "
     if isinstance(value, dict):
         separator = "{"
-        for key in sorted(value):
+        for key in value if type(value) is Struct else sorted(value):
             item = value[key]
             encoder = _SCALARS.get(type(item))
             if encoder:

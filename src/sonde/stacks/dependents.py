@@ -49,7 +49,7 @@ def of_target(project: "Project", found: "Stacks", target: Target, *, settings: 
         if instance.name == target.component or is_out(instance.sections):
             continue
         for edge in edges(instance.sections):
-            if edge.component == target.component and _matches(edge, target, instance):
+            if edge.component == target.component and matches(edge, target, instance):
                 rows.append(
                     entry(project, instance) | ({"settings": instance.sections.get("settings")} if settings else {})
                 )
@@ -104,7 +104,7 @@ def context_parts(sections: Section) -> dict[str, str]:
     return _parts(variables) if isinstance(variables, dict) else {}
 
 
-def _matches(edge: Edge, target: Target, instance: "Instance") -> bool:
+def matches(edge: Edge, target: Target, instance: "Instance") -> bool:
     if edge.stack or not (edge.legacy and edge.parts):
         if target.stack != (edge.stack or instance.stack):
             return False

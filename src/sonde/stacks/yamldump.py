@@ -22,6 +22,10 @@ _LOWER_NAMES = re.compile(r"[a-z_]+( [a-z_]+)*")
 _FLOW_FIRST = frozenset("#,[]{}&*!|>'\"%@`")
 
 
+class Struct(dict[str, Any]):
+    """A map whose keys are written in their own order, as Go writes a struct's fields. Others are sorted."""
+
+
 def dump(value: Any, indent: int = 2, *, quotes_matter: bool = False) -> str:
     """The document, ending in a newline. With `quotes_matter`, no scalar is in single quotes (templates may hold them)."""
     if quotes_matter:
@@ -225,7 +229,7 @@ def _unblockable(text: str) -> bool:
 def sorted_keys(value: dict[str, Any]) -> list[str]:
     """Keys in yaml.v3's order: digits inside a name count as a number, other signs before letters."""
     keys = list(value)
-    if len(keys) < 2:
+    if len(keys) < 2 or type(value) is Struct:
         return keys
     if _LOWER_NAMES.fullmatch(" ".join(keys)):
         return sorted(keys)  # "_" sorts before the lower-case letters, as the encoder wants

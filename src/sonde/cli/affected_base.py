@@ -1,0 +1,266 @@
+"""Which commit the working tree is compared with, and which commit the answer is about (stacks.md §10.1, §10.5).
+
+Given explicitly, or found from the GitHub Actions event when atmos.yaml says `ci.enabled: true`; else the remote's default
+branch. What a shallow checkout lacks is fetched from its remote, commit by commit, as little as will do.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sonde.cli.errors import CliError, GitError
+from sonde.stacks.affected.repository import Repository
+
+DEFAULT = "refs/remotes/origin/HEAD"
+UPLOADED_EVENTS = ("pull_request", "pull_request_target", "merge_group")
+PULL_REQUESTS = ("pull_request", "pull_request_target")
+DEEPEN = (50, 250, 1250, 6250)  # commits by which a shallow checkout grows until both branches meet
+DOCS = "https://atmos.tools/cli/configuration/settings/pro"
+
+
+@dataclass(frozen=True)
+class Base:
+    """`commit` is the base, `head` the commit that an upload is about; both are full ids."""
+
+    commit: str
+    head: str
+
+
+@dataclass(frozen=True)
+class Event:
+    """The event that started the workflow: its name, and its payload as GitHub wrote it."""
+
+    name: str
+    payload: Mapping[str, Any]
+
+    def part(self, *steps: str) -> Any:
+        """A value below the payload, None where a step is missing."""
+        value: Any = self.payload
+        for step in steps:
+            value = value.get(step) if isinstance(value, Mapping) else None
+        return value
+
+    def text(self, *steps: str) -> str:
+        value = self.part(*steps)
+        return value if isinstance(value, str) else ""
+
+
+def detected_event(env: Mapping[str, str], *, enabled: bool) -> Event | None:
+    """The event of the GitHub Actions run that we are in; None outside of one, or where `ci.enabled` is not set."""
+    if not enabled or env.get("GITHUB_ACTIONS") != "true":
+        return None
+    path = env.get("GITHUB_EVENT_PATH", "")
+    try:
+        payload = json.loads(Path(path).read_bytes()) if path else {}
+    except (OSError, ValueError) as error:
+        raise CliError(f"GITHUB_EVENT_PATH: {path} cannot be read as JSON: {error}") from error
+    return Event(env.get("GITHUB_EVENT_NAME", ""), payload if isinstance(payload, dict) else {})
+
+
+def check_uploadable(event: Event | None) -> None:
+    """Refuse an upload for an event that no check belongs to. Raises CliError."""
+    if event is None or event.name in UPLOADED_EVENTS:
+        return
+    raise CliError(
+        "upload requires a supported CI event\n\n"
+        f'detected CI event "{event.name}", but Atmos Pro only supports pull_request, pull_request_target, '
+        "and merge_group events",
+        hints=[
+            "Trigger your workflow on pull_request, pull_request_target, or merge_group events when using --upload.",
+            "Push events and other ad-hoc triggers cannot be correlated to an Atmos Pro check run.",
+            f"See {DOCS} for supported CI configurations.",
+        ],
+    )
+
+
+def explicit(repository: Repository, name: str) -> Base:
+    """The base that a flag names. Raises GitError with git's exit code 128 where no such commit is here."""
+    return Base(_known(repository, name), _head(repository))
+
+
+def default(repository: Repository) -> Base:
+    """The tip of the remote's default branch."""
+    return explicit(repository, DEFAULT)
+
+
+def from_event(repository: Repository, event: Event, env: Mapping[str, str]) -> Base:
+    """The base that the event implies. Raises GitError where none of its commits can be had."""
+    if event.name in PULL_REQUESTS:
+        commit = _pull_request(repository, event, env)
+        head = event.text("pull_request", "head", "sha")
+    elif event.name == "merge_group":
+        commit = _first(repository, _merge_group(event, env))
+        head = event.text("merge_group", "head_sha")
+    else:
+        commit = _first(repository, _push(event) if event.name == "push" else [DEFAULT])
+        head = ""
+    return Base(commit, head or _head(repository))
+
+
+def _merge_group(event: Event, env: Mapping[str, str]) -> list[str]:
+    branches = (env.get("GITHUB_BASE_REF", ""), event.text("merge_group", "base_ref"))
+    return [event.text("merge_group", "base_sha"), *(remote_branch(each) for each in branches if each), DEFAULT]
+
+
+def _push(event: Event) -> list[str]:
+    """What the branch was before; after a force push that may be gone, and a new branch was nothing."""
+    before = event.text("before")
+    if event.part("forced") is True:
+        return ["HEAD~1", DEFAULT]
+    return [before, DEFAULT] if before.strip("0") else [DEFAULT]
+
+
+# ---------------------------------------------------------------------- pull requests
+
+
+def _pull_request(repository: Repository, event: Event, env: Mapping[str, str]) -> str:
+    """The commit that the pull request starts from (product.md §2.2).
+
+    A merge commit of base and pull request names it as its first parent. Else it is the merge base of HEAD and the
+    target branch, unless that is HEAD itself: then the pull request has been merged, and what it brought lies below.
+    """
+    target = event.text("pull_request", "base", "ref") or env.get("GITHUB_BASE_REF", "")
+    parents = _parents(repository)
+    if len(parents) == 2 and parents[1] == event.text("pull_request", "head", "sha"):
+        return _first(repository, [parents[0]])
+    head = _head(repository)
+    found = _merge_base(repository, remote_branch(target)) if target else None
+    if found and found != head:
+        return found
+    if event.text("action") == "closed":
+        return _first(repository, [*_merged(repository, event, parents), "HEAD~1"])
+    if found:
+        return found
+    names = [event.text("pull_request", "base", "sha"), remote_branch(target) if target else "", DEFAULT]
+    return _first(repository, names)
+
+
+def _merged(repository: Repository, event: Event, parents: list[str]) -> Iterator[str]:
+    """Where a merged pull request started, best guess first.
+
+    A merge commit has it as its first parent, and so has what was squashed, or was one commit. Several commits may have
+    been rebased instead: only then HEAD holds less than the pull request changed, and the recorded base is taken.
+    """
+    if len(parents) > 1:
+        yield parents[0]
+    recorded = event.text("pull_request", "base", "sha")
+    several = (event.part("pull_request", "commits") or 1) != 1
+    if several and recorded and not _holds_all(repository, event, recorded) and _is_below(repository, recorded):
+        yield recorded
+
+
+def _holds_all(repository: Repository, event: Event, recorded: str) -> bool:
+    """Whether the commit at HEAD touches every file that the pull request touches, as a squashed one does."""
+    proposed = _fetched(repository, event.text("pull_request", "head", "sha"))
+    started = repository.merge_base(proposed, recorded) if proposed and _fetched(repository, recorded) else None
+    parent = _fetched(repository, "HEAD~1")
+    if not (proposed and started and parent):
+        return False
+    return repository.changed(started, proposed) <= repository.changed(parent, "HEAD")
+
+
+def _is_below(repository: Repository, name: str) -> bool:
+    commit = _fetched(repository, name)
+    return commit is not None and repository.run("merge-base", "--is-ancestor", commit, "HEAD").returncode == 0
+
+
+def _merge_base(repository: Repository, branch: str) -> str | None:
+    """The merge base of HEAD and a remote branch. A shallow checkout is deepened until there is one."""
+    if repository.commit(branch) is None:
+        _fetch(repository, "--depth=1" if _is_shallow(repository) else "", _refspec(branch))
+    if repository.commit(branch) is None:
+        return None
+    found = repository.merge_base("HEAD", branch)
+    for depth in DEEPEN if found is None else ():
+        if not _is_shallow(repository) or not _fetch(
+            repository, f"--deepen={depth}", _refspec(branch), _head(repository)
+        ):
+            break
+        found = repository.merge_base("HEAD", branch)
+        if found:
+            break
+    return found
+
+
+# ---------------------------------------------------------------------- git
+
+
+def remote_branch(name: str) -> str:
+    """The remote-tracking reference of a branch, whether or not it was written with `refs/heads/`."""
+    return f"refs/remotes/origin/{name.removeprefix('refs/heads/')}"
+
+
+def _first(repository: Repository, names: list[str]) -> str:
+    """The first of the names that is a commit here or can be fetched. Raises GitError."""
+    wanted = [name for name in names if name]
+    for name in wanted:
+        commit = _fetched(repository, name)
+        if commit:
+            return commit
+    raise not_found(wanted[0] if wanted else DEFAULT)
+
+
+def _fetched(repository: Repository, name: str) -> str | None:
+    """The commit of a name; an id, a remote branch or an ancestor that is not here is fetched once."""
+    if not name:
+        return None
+    commit = repository.commit(name)
+    if commit:
+        return commit
+    if name.startswith("refs/remotes/origin/") and name != DEFAULT:
+        _fetch(repository, "--depth=1" if _is_shallow(repository) else "", _refspec(name))
+    elif name.startswith("HEAD~"):
+        _fetch(repository, f"--deepen={name.removeprefix('HEAD~')}", _head(repository))
+    elif len(name) in (40, 64):
+        _fetch(repository, "--depth=1" if _is_shallow(repository) else "", name)
+    return repository.commit(name)
+
+
+def _refspec(branch: str) -> str:
+    name = branch.removeprefix("refs/remotes/origin/")
+    return f"+refs/heads/{name}:{branch}"
+
+
+def _fetch(repository: Repository, *arguments: str) -> bool:
+    quiet = {"GIT_TERMINAL_PROMPT": "0"}
+    command = [each for each in arguments if each]
+    options = [each for each in command if each.startswith("--")]
+    names = [each for each in command if not each.startswith("--")]
+    with_prompt_off = Repository(repository.root, {**repository.env, **quiet})
+    return with_prompt_off.run("fetch", "--quiet", "--no-tags", *options, "origin", *names).returncode == 0
+
+
+def _is_shallow(repository: Repository) -> bool:
+    return repository.run("rev-parse", "--is-shallow-repository").stdout.strip() == b"true"
+
+
+def _parents(repository: Repository) -> list[str]:
+    """The parents that the commit at HEAD records, fetched or not."""
+    text = repository.run("cat-file", "commit", "HEAD").stdout.partition(b"\n\n")[0]
+    return [line.removeprefix(b"parent ").decode() for line in text.split(b"\n") if line.startswith(b"parent ")]
+
+
+def _head(repository: Repository) -> str:
+    return _known(repository, "HEAD")
+
+
+def _known(repository: Repository, name: str) -> str:
+    commit = repository.commit(name)
+    if commit is None:
+        raise not_found(name)
+    return commit
+
+
+def not_found(name: str) -> GitError:
+    """The error for a base that is not here, with git's own exit code."""
+    return GitError(
+        "git reference not found on local filesystem: exit status 128",
+        hints=[
+            f"`{name}` is not a commit in this checkout. Make sure that the reference is right and was fetched: "
+            "a shallow clone may lack it (actions/checkout: `fetch-depth: 0`).",
+            "Name the base yourself: sonde describe affected --base <branch or commit>",
+        ],
+        exit_code=128,
+    )

@@ -1,0 +1,71 @@
+"""Where an answer goes and how it is written: JSON, YAML, a yq query over it, or a GitHub Actions matrix (stacks.md §10.3)."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sonde.cli import printing
+from sonde.cli.errors import CliError
+from sonde.cli.process import Process
+from sonde.stacks.yamldump import Struct
+
+FORMATS = ("json", "yaml", "matrix")
+MATRIX_FIELDS = ("stack", "component", "component_path", "component_type")
+
+
+@dataclass(frozen=True)
+class Output:
+    """The flags about the output. Empty texts were not given."""
+
+    form: str
+    file: str
+    output_file: str
+    query: str
+
+    def check(self) -> None:
+        """Refuse what does not fit together. Raises CliError."""
+        if self.form not in FORMATS:
+            raise CliError("invalid format", hints=[f"Supported formats: {', '.join(FORMATS)}."])
+        if self.output_file and self.form != "matrix":
+            raise CliError("invalid flag\n\n--output-file is only supported with --format=matrix")
+
+    @property
+    def skips_upload(self) -> bool:
+        """Nothing is uploaded when the answer was asked for in another shape (Q19)."""
+        return bool(self.query) or self.form == "matrix"
+
+    def write(self, items: Sequence[Mapping[str, Any]], world: Process, *, ci: bool) -> None:
+        """Write the items where the flags say. In CI a matrix goes to $GITHUB_OUTPUT."""
+        if self.form == "matrix" and not self.query:
+            self._write_matrix(items, world, ci=ci)
+            return
+        value: Any = [_without_nothing(item) for item in items] if self.form == "yaml" else list(items)
+        if self.query:
+            from sonde.stacks import yq
+
+            value = yq.evaluate(value, self.query)
+        text = printing.render(value, "json" if self.form == "matrix" else self.form)
+        if self.file:
+            Path(self.file).write_text(text, encoding="utf-8")
+        else:
+            world.stdout.write(text)
+
+    def _write_matrix(self, items: Sequence[Mapping[str, Any]], world: Process, *, ci: bool) -> None:
+        include = [{name: item[name] for name in MATRIX_FIELDS} for item in items]
+        text = json.dumps({"include": include}, separators=(",", ":"), ensure_ascii=False)
+        target = self.output_file or (world.env.get("GITHUB_OUTPUT", "") if ci else "")
+        if target:
+            with Path(target).open("a", encoding="utf-8") as out:
+                out.write(f"matrix={text}\ncount={len(include)}\n")
+        else:
+            world.stdout.write(text + "\n")
+
+
+def _without_nothing(item: Mapping[str, Any]) -> Struct:
+    """In YAML a list or map that was not asked for is written empty, in JSON it is null."""
+    plain = Struct(item)
+    plain["dependents"] = [_without_nothing(each) for each in item["dependents"] or ()]
+    plain["settings"] = item["settings"] or {}
+    return plain

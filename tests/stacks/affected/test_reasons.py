@@ -1,0 +1,114 @@
+import pytest
+
+from sonde.stacks.affected.changes import Changes, Modules
+from sonde.stacks.affected.reasons import Rules, dependency_paths, hit, same
+from sonde.stacks.engine import Instance
+from sonde.stacks.errors import StacksError
+from sonde.stacks.tree import WorkingTree
+
+RULES = Rules(cwd="/repo", base_path="/repo", component_paths={"terraform": "components/terraform"})
+
+
+def vpc(**sections):
+    return Instance("dev", "terraform", "vpc", "dev", {"component": "vpc", "metadata": {}, **sections})
+
+
+def why(now, before, *changed, rules=RULES):
+    changes = Changes(changed)
+    modules = Modules(WorkingTree("/repo"), changes, "/nowhere")
+    return hit(now, before, rules, changes, modules)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "loose", "expected"),
+    [
+        (1, 1, True, True),
+        (1, "1", True, False),
+        (1, True, True, False),
+        (0, False, True, False),
+        (1, 1.0, True, True),
+        (1, 1.0, False, False),
+        (None, {}, True, False),
+        ([1, 2], [2, 1], True, False),
+        ({"a": [1.0]}, {"a": [1]}, True, True),
+        ({"a": None}, {}, True, False),
+        ({"a": 1, "b": 2}, {"b": 2, "a": 1}, True, True),
+    ],
+)
+def test_values_are_compared_as_go_types_have_it(one, other, loose, expected):
+    assert same(one, other, loose=loose) is expected
+    assert same(other, one, loose=loose) is expected
+
+
+def test_a_section_that_is_gone_is_not_compared():
+    assert why(vpc(), vpc(vars={"a": 1})).reasons == ()
+
+
+def test_a_new_instance_differs_in_all_it_has_in_the_order_of_the_sections():
+    now = vpc(settings={}, vars={}, command="terraform", hooks={"x": 1}, env={})
+    assert why(now, None).reasons == ("stack.metadata", "stack.vars", "stack.env", "stack.command", "stack.settings")
+
+
+def test_configured_sections_replace_the_list_but_not_metadata_and_settings():
+    rules = Rules(**{**RULES.__dict__, "sections": ("hooks",)})
+    now = vpc(vars={"a": 2}, hooks={"b": 2}, settings={"c": 2})
+    before = vpc(vars={"a": 1}, hooks={"b": 1}, settings={"c": 1})
+    assert why(now, before, rules=rules).reasons == ("stack.hooks", "stack.settings")
+
+
+def test_any_file_below_the_component_folder_counts_and_no_sibling_does():
+    unchanged = vpc()
+    assert why(unchanged, unchanged, "/repo/components/terraform/vpc/docs/a.md").reasons == ("component",)
+    assert why(unchanged, unchanged, "/repo/components/terraform/vpc2/main.tf").reasons == ()
+
+
+def test_of_several_changed_dependencies_the_first_file_is_reported():
+    paths = {"3": {"folder": "src"}, "2": {"file": "b.yaml"}, "1": {"file": "a.yaml"}}
+    now = vpc(settings={"depends_on": paths})
+    found = why(now, now, "/repo/src/x.js", "/repo/a.yaml", "/repo/b.yaml")
+    assert (found.reasons, found.file, found.folder) == (("file",), "a.yaml", "")
+    found = why(now, now, "/repo/src/x.js")
+    assert (found.reasons, found.file, found.folder) == (("folder",), "", "src")
+
+
+def test_dependencies_name_files_in_lists_and_inline_and_then_settings_do_not_count():
+    now = vpc(
+        dependencies={
+            "folders": ["src"],
+            "files": ["a"],
+            "components": [{"component": "x"}, {"kind": "file", "path": "b"}],
+        },
+        settings={"depends_on": {"1": {"file": "ignored"}}},
+    )
+    assert dependency_paths(now) == [("file", "a"), ("file", "b"), ("folder", "src")]
+
+
+def modules(tmp_path, files, *changed):
+    for name, text in files.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    changes = Changes(str(tmp_path / name) for name in changed)
+    return Modules(WorkingTree(tmp_path), changes, str(tmp_path / "tf"))
+
+
+def test_a_module_that_a_called_module_calls_counts_too(tmp_path):
+    files = {
+        "tf/vpc/main.tf": 'module "m" { source = "../modules/m" }\n',
+        "tf/modules/m/main.tf": 'module "n" { source = "../n" }\nmodule "back" { source = "../../vpc" }\n',
+        "tf/modules/n/main.tf": "",
+        "tf/modules/other/main.tf": "",
+    }
+    folder = str(tmp_path / "tf/vpc")
+    assert modules(tmp_path, files, "tf/modules/n/main.tf").changed(vpc(), folder)
+    found = modules(tmp_path, files, "tf/modules/other/main.tf")
+    assert not found.changed(vpc(), folder)
+    assert not found.changed(vpc(), folder)
+
+
+def test_broken_hcl_is_an_error_only_when_something_below_the_components_changed(tmp_path):
+    files = {"tf/vpc/main.tf": "resource {{\n", "README": ""}
+    folder = str(tmp_path / "tf/vpc")
+    assert not modules(tmp_path, files, "README").changed(vpc(), folder)
+    with pytest.raises(StacksError, match=r"main\.tf:1"):
+        modules(tmp_path, files, "tf/vpc/main.tf").changed(vpc(), folder)
