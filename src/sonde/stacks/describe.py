@@ -5,7 +5,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sonde.stacks import discovery, integrations, kinds, names, sources, terraform_config, versions
+from sonde.stacks import (
+    component_paths,
+    discovery,
+    global_auth,
+    integrations,
+    kinds,
+    names,
+    sources,
+    terraform_config,
+    versions,
+)
 from sonde.stacks.components import Component, StackContent
 from sonde.stacks.errors import StacksError
 from sonde.stacks.merge import Section
@@ -69,6 +79,8 @@ def component(engine: "Engine", name: str, stack: str, options: "Options") -> Se
     }
     if not sections.get("component"):
         sections["component"] = name
+    if not sections.get("auth") and (auth := global_auth.section(engine.project.auth)):
+        sections["auth"] = auth
     sections["imports"] = sorted(merged.imports)
     subject = sources.Subject(found.component.kind, name, sections.get("inheritance") or [], file, merged)
     sections["sources"] = sources.sources(subject, sections)
@@ -101,6 +113,7 @@ def _workspace(engine: "Engine", found: Found, stack: str, sections: Section) ->
 
 def find(engine: "Engine", name: str, stack: str) -> Found:
     """The component in the stack. A stack is given by its name, or by the path of its manifest."""
+    name = component_paths.component_of(engine, name) if component_paths.is_path(name) else name
     path = discovery.physical(engine.files, stack)
     if path is not None:
         return _in_manifest(engine, path, name, stack)

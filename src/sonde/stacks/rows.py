@@ -88,6 +88,7 @@ def of_components(found: Stacks, pattern: str = "") -> list[Row]:
         row["enabled"] = row["enabled"] and metadata.get("enabled") is not False
         row["locked"] = row["locked"] or metadata.get("locked") is True
         row["stack_count"] += 1
+        row |= _status({"enabled": row["enabled"], "locked": row["locked"]})
     return [rows[key] for key in sorted(rows, key=lambda key: f"{key[0]}:{key[1]}")]
 
 
@@ -110,20 +111,28 @@ def where(rows: Sequence[Row], predicate: str) -> list[Row]:
 
 def _instance_row(each: Instance) -> Row:
     metadata = _map(each, "metadata")
-    folder = metadata.get("component")
+    folder, kind, description = (metadata.get(name) for name in ("component", "type", "description"))
     return {
         "component": each.name,
         "stack": each.stack,
-        "type": each.kind,
+        "type": kind if isinstance(kind, str) else "real",
         "component_type": each.kind,
+        "component_base": folder if isinstance(folder, str) else "",
+        "inherits": ", ".join(_texts(metadata.get("inherits"))),
+        "description": description if isinstance(description, str) else "",
+        **_status(metadata),
         "component_folder": folder if isinstance(folder, str) and folder else each.name,
-        "enabled": metadata.get("enabled") is not False,
-        "locked": metadata.get("locked") is True,
         "tags": _texts(metadata.get("tags")),
         "labels": _pairs(metadata.get("labels")),
         "metadata": metadata,
         **{name: _map(each, name) for name in ("vars", "settings", "env", "backend")},
     }
+
+
+def _status(metadata: dict[str, Any]) -> Row:
+    enabled, locked = metadata.get("enabled") is not False, metadata.get("locked") is True
+    text = "locked" if locked else "enabled" if enabled else "disabled"
+    return {"enabled": enabled, "locked": locked, "status": text, "status_text": text}
 
 
 def _map(instance: Instance, name: str) -> dict[str, Any]:

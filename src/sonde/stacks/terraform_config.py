@@ -171,10 +171,10 @@ def _module(module: Section, block: Block, path: str) -> None:
 
 
 def _source(attribute: Attribute) -> str:
-    """The source as written; an interpolated one keeps its `${…}`."""
+    """The source's value; the expression as written, quotes included, where it is no literal."""
     if attribute.is_literal:
         return attribute.value if isinstance(attribute.value, str) else ""
-    return attribute.text.removeprefix('"').removesuffix('"')
+    return attribute.text
 
 
 def _provider(module: Section, block: Block, path: str) -> None:

@@ -20,10 +20,27 @@ def value(argument: str, text: str, caller: Caller) -> Any:
         found = outputs(caller.engine, component, stack)
     except NotProvisionedError:
         # Terraform itself says that a component without state has no outputs; reading the state says that there is none.
-        if "//" not in expression and text.startswith("!terraform.state"):
-            raise
+        if "//" not in expression:
+            if text.startswith("!terraform.state"):
+                raise
+            _check_source(caller.engine, component, stack)
         found = {}
     return _select(found, expression)
+
+
+def _check_source(engine: "Engine", component: str, stack: str) -> None:
+    """A working copy is made from `source`, or from the component's folder, which must then be there."""
+    sections = engine.component(component, stack)
+    folder = str(sections["component_info"].get("component_path", ""))
+    source = sections.get("source")
+    if _state_folder(engine, component, stack, sections) == folder or engine.tree.exists(folder):
+        return
+    if not (isinstance(source, dict) and source.get("uri")):
+        raise StacksError(
+            f"failed to get terraform output for component {component} in stack {stack}: workdir provisioning failed: local "
+            "component path does not exist",
+            hints=[f"Check that the component exists at {folder}"],
+        )
 
 
 def _arguments(argument: str, text: str, stack: str) -> tuple[str, str, str]:
