@@ -93,7 +93,7 @@ def pki(tmp_path_factory):
     def openssl(*args):
         subprocess.run(["openssl", *args], cwd=folder, check=True, capture_output=True)
 
-    names = "subjectAltName=DNS:localhost,IP:127.0.0.1"
+    names = "subjectAltName=DNS:localhost,DNS:api.example,IP:127.0.0.1"
     (folder / "ext").write_text(f"{names}\nbasicConstraints=critical,CA:FALSE\n")
     openssl(
         *["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=test CA"],

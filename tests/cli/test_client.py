@@ -3,7 +3,9 @@
 import gzip
 import io
 import socket
+import threading
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -305,3 +307,62 @@ def test_a_proxy_is_used_as_go_would(plane, env, used):
     with pytest.raises(NoAnswerError):
         transport.send(request, Transport(env, timeout=2))
     assert not plane.seen
+
+
+class Tunnel(BaseHTTPRequestHandler):
+    """A proxy that takes CONNECT and leads every name to one place."""
+
+    def log_message(self, *args):
+        pass
+
+    def do_CONNECT(self):
+        self.server.asked.append((self.path, self.headers.get("Proxy-Authorization")))
+        with socket.create_connection(self.server.target) as far:
+            self.connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+            pipes = [
+                threading.Thread(target=pump, args=pair) for pair in ((self.connection, far), (far, self.connection))
+            ]
+            for pipe in pipes:
+                pipe.start()
+            for pipe in pipes:
+                pipe.join()
+        self.close_connection = True
+
+
+def pump(source, target):
+    try:
+        while data := source.recv(65536):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)
+    except OSError:
+        pass
+
+
+@pytest.fixture
+def proxy(tls_plane):
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Tunnel)
+    server.target, server.asked = tls_plane.server_address, []
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def test_https_goes_through_a_tunnel_of_the_proxy_with_its_login(proxy, tls_plane, pki):
+    tls_plane.says((200, b"ok"))
+    env = {"HTTPS_PROXY": f"http://me:p%40ss@127.0.0.1:{proxy.server_address[1]}", "SSL_CERT_FILE": str(pki / "ca.pem")}
+    answer = transport.send(Request("POST", "https://api.example/locks", {}, b"{}"), Transport(env))
+    assert answer.body == b"ok"
+    assert proxy.asked == [("api.example:443", "Basic bWU6cEBzcw==")]
+    assert tls_plane.seen[0].path == "/locks"
+
+
+def test_calls_use_the_proxy_and_the_exchange_does_not(github, plane):
+    github.settings = replace(github.settings, base_url="http://api.example")
+    github.wire = replace(github.wire, env={**github.wire.env, "HTTP_PROXY": plane.url}, timeout=5)
+    with pytest.raises(NoAnswerError):
+        github.refresh()
+    assert not plane.seen
+    github.token = "session"
+    push(github)
+    assert plane.seen[0].path == "http://api.example/api/v1/instances"

@@ -74,3 +74,25 @@ def test_wrong_usage_ends_with_one_under_its_own_heading(sonde, plane, argv, say
     assert done.stderr.startswith("\n# Incorrect Usage\n\n**Error:** ")
     assert says in done.stderr
     assert not plane.seen
+
+
+def test_global_flags_stand_before_the_command_or_behind_it(sonde, plane, checkout, tmp_path):
+    name = checkout.name
+    for argv in (("-C", name, *LOCK), (*LOCK, "--chdir", name), ("pro", "-C", name, "lock", "vpc", "-s", "dev")):
+        assert sonde(*argv, cwd=tmp_path).returncode == 0, argv
+    assert sonde(*LOCK, cwd=tmp_path, env={"ATMOS_CHDIR": name}).returncode == 0
+    assert {seen.body["key"] for seen in plane.seen} == {"acme/infra/dev/vpc"}
+
+
+def test_a_folder_that_is_not_there_is_named(sonde, plane):
+    done = sonde("-C", "nowhere", *LOCK)
+    assert done.returncode == 1
+    assert "cannot change to the folder nowhere" in done.stderr
+
+
+def test_without_manifests_the_folder_that_was_looked_in_is_named(sonde, plane, checkout):
+    (checkout / "stacks" / "dev.yaml").unlink()
+    done = sonde(*LOCK)
+    assert done.returncode == 1
+    assert str(checkout / "stacks") in done.stderr
+    assert not plane.seen

@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from sonde.cli import options
+
 Table = Mapping[str, tuple[str, str]]
 
 
@@ -15,6 +17,7 @@ class LazyGroup(click.Group):
     def __init__(self, *args: Any, table: Table, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.table = table
+        self.params.extend(options.hidden_parameters())
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         del ctx

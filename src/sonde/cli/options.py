@@ -5,30 +5,53 @@ from typing import Any, TypeVar
 
 import click
 
+from sonde.cli import process
+
 F = TypeVar("F", bound=Callable[..., Any])
 Flags = Mapping[str, Any]
 
-# Flags of every command (stacks.md §1, §1.3), passed on as one mapping to `config.load`.
-GLOBAL: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("base-path", {"help": "Base path of the project."}),
-    ("config", {"multiple": True, "help": "Configuration file, instead of the ones found."}),
-    ("config-path", {"multiple": True, "help": "Folder of configuration files, instead of the ones found."}),
-    ("logs-level", {"help": "Trace, Debug, Info, Warning, Error or Off."}),
-    ("logs-file", {"help": "Where the log goes."}),
-    ("profile", {"multiple": True, "help": "Configuration profile."}),
+# Flags of every command, before it or behind it (stacks.md §1, §1.3), passed on as one mapping to `config.load`.
+GLOBAL: tuple[tuple[str, ...], ...] = (
+    ("--base-path", "Base path of the project."),
+    ("--config", "Configuration file, instead of the ones found."),
+    ("--config-path", "Folder of configuration files, instead of the ones found."),
+    ("--logs-level", "Trace, Debug, Info, Warning, Error or Off."),
+    ("--logs-file", "Where the log goes."),
+    ("--profile", "Configuration profile."),
 )
+REPEATED = frozenset({"--config", "--config-path", "--profile"})
 
 
 def global_flags(command: F) -> F:
-    """Give a command the flags of GLOBAL; its function receives them as `flags`."""
-    for name, extra in reversed(GLOBAL):
-        command = click.option(f"--{name}", expose_value=False, callback=_collect, **extra)(command)
-    return command
+    """Give a command the flags of GLOBAL and `--chdir`; `flags_of` tells which were given."""
+    for name, text in reversed(GLOBAL):
+        several = name in REPEATED
+        command = click.option(name, expose_value=False, callback=_collect, multiple=several, help=text)(command)
+    chdir = click.option(
+        *("-C", "--chdir"), expose_value=False, is_eager=True, callback=_chdir, help="Run as if started in this folder."
+    )
+    return chdir(command)
+
+
+def hidden_parameters() -> list[click.Parameter]:
+    """The same flags for a group: `sonde --logs-level Off pro lock` is as good as `sonde pro lock --logs-level Off`."""
+    parameters: list[click.Parameter] = [
+        click.Option([name], expose_value=False, callback=_collect, multiple=name in REPEATED, hidden=True)
+        for name, _ in GLOBAL
+    ]
+    chdir = click.Option(["-C", "--chdir"], expose_value=False, is_eager=True, callback=_chdir, hidden=True)
+    return [*parameters, chdir]
 
 
 def _collect(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
     if value not in (None, ()):
         ctx.ensure_object(dict)[parameter.human_readable_name.replace("_", "-")] = value
+
+
+def _chdir(ctx: click.Context, parameter: click.Parameter, value: str | None) -> None:
+    del parameter
+    if value or ctx.parent is None:
+        process.enter(value or "")
 
 
 def flags_of(ctx: click.Context) -> Flags:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
+from sonde.cli.errors import CliError
+
 
 @dataclass(frozen=True)
 class Process:
@@ -19,6 +21,18 @@ class Process:
     stderr: TextIO
     now: Callable[[], float]
     sleep: Callable[[float], None]
+
+
+START = Path.cwd()
+
+
+def enter(folder: str) -> None:
+    """Go where `--chdir` says, else ATMOS_CHDIR; seen from where we started. Raises CliError where that is no folder."""
+    folder = folder or os.environ.get("ATMOS_CHDIR", "")
+    try:
+        os.chdir(START / folder)
+    except OSError as error:
+        raise CliError(f"cannot change to the folder {folder}: {error.strerror}") from error
 
 
 def current() -> Process:

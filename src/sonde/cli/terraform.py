@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 import click
 
-from sonde.cli import process, project
+from sonde.cli import options, process, project
 from sonde.cli.errors import CliError, ToolError
 from sonde.cli.project import Project
 from sonde.cli.tf import argv
@@ -46,12 +46,15 @@ Commands: {commands}
     help="Run Terraform or OpenTofu for a component in a stack.",
 )
 @click.argument("words", nargs=-1, type=click.UNPROCESSED)
-def command(words: tuple[str, ...]) -> int:
+@click.pass_context
+def command(ctx: click.Context, words: tuple[str, ...]) -> int:
     call = argv.parse(words)
     if call.name == "help" or call.on("help"):
         click.echo(HELP.format(commands=" ".join(argv.SUBCOMMANDS)), nl=False)
         return 0
-    home = project.load(process.current(), {**call.values, **call.lists})
+    if "chdir" in call.values:
+        process.enter(call.values["chdir"])
+    home = project.load(process.current(), {**options.flags_of(ctx), **call.values, **call.lists})
     return OTHERS.get(call.name, _terraform)(home, call)
 
 

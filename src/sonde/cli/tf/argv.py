@@ -12,7 +12,7 @@ from sonde.cli.errors import UsageError
 # Terraform's own commands, and what we add to them
 SUBCOMMANDS = (
     *("apply", "clean", "console", "deploy", "destroy", "fmt", "force-unlock", "generate", "get", "graph", "import"),
-    *("init", "login", "logout", "metadata", "modules", "output", "plan", "providers", "refresh", "shell", "show"),
+    *("init", "login", "logout", "metadata", "modules", "output", "plan", "providers", "refresh", "show"),
     *("state", "taint", "test", "untaint", "validate", "version", "workspace"),
 )
 # A command of a command: the second word belongs to it, and is not the component.

@@ -20,7 +20,7 @@ def execute(home: Project, call: Call, instance: Instance) -> int:
         home.log.info("Component is not enabled and skipped", component=instance.component)
         return 0
     require_folder(home, instance)
-    _refuse_unsupported(instance)
+    _refuse_unsupported(home, instance)
     switches = switches_of(home, call)
     upload = steps.wants_upload(call, dict(home.process.env))
     chosen = steps.decide(
@@ -67,8 +67,16 @@ def write_varfile(instance: Instance, path: Path) -> None:
     files.write(path, {name: variables[name] for name in variables if name not in instance.secret_variables})
 
 
-def _refuse_unsupported(instance: Instance) -> None:
-    """Running in the wrong folder, or with the wrong sources, would be worse than not running."""
+# What a stack can ask for that we do not do: section, path in it, what happens instead.
+NOT_DONE = (
+    ("auth", "identities", "Identities are not assumed: Terraform runs with the credentials of this environment."),
+    ("hooks", "", "Hooks are not run."),
+    ("settings", "validation", "Validation policies are not checked before Terraform runs."),
+)
+
+
+def _refuse_unsupported(home: Project, instance: Instance) -> None:
+    """Running in the wrong folder would be worse than not running; what is left out otherwise is said."""
     provision = instance.section("provision").get("workdir")
     if isinstance(provision, Mapping) and provision.get("enabled") is True:
         raise CliError(
@@ -77,6 +85,10 @@ def _refuse_unsupported(instance: Instance) -> None:
                 "Sonde does not provision working directories. Vendor the component, and disable `provision.workdir`."
             ],
         )
+    for section, below, what in NOT_DONE:
+        value = instance.section(section)
+        if value.get(below) if below else value:
+            home.log.warning(what, component=instance.component, section=section)
 
 
 def write_files(instance: Instance, switches: Switches, *, varfile: bool) -> None:
