@@ -107,14 +107,15 @@ def _door(path: str, handler: Callable[[Call], Reply], *, cap: int | None = None
 
     async def endpoint(request: Request) -> Response:
         trace_id = new_trace_id()
+        asked = f"{request.method} {request.url.path.removeprefix(PREFIX)}"
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(trace_id=trace_id)
         try:
             call = await _call(request, limit, trace_id)
             reply = await to_thread.run_sync(handler, call)
         except Exception as error:  # noqa: BLE001 - the one place where whatever went wrong becomes an envelope
-            return answer_for(error, trace_id=trace_id, request=f"{request.method} {path}")
-        return success(reply, trace_id=trace_id, request=f"{request.method} {path}")
+            return answer_for(error, trace_id=trace_id, request=asked)
+        return success(reply, trace_id=trace_id, request=asked)
 
     return endpoint
 

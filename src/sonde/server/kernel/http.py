@@ -5,6 +5,7 @@ worker thread. A handler is a plain function; what it raises becomes an envelope
 """
 
 import json
+import sqlite3
 import zlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
@@ -157,7 +158,12 @@ def answer_for(error: BaseException, *, trace_id: str, request: str) -> Response
 
 
 def unavailable(error: BaseException) -> bool:
-    """Whether the database cannot be reached or written now: disk full, read-only, connection lost."""
+    """Whether the database cannot be reached or written now: disk full, read-only, connection lost.
+
+    SQLite calls a statement that it does not understand, such as one about a column that is not there, operational too.
+    """
+    if isinstance(error, OperationalError) and getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR:
+        return False
     return isinstance(error, OperationalError) or (isinstance(error, DBAPIError) and error.connection_invalidated)
 
 
