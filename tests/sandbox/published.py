@@ -37,7 +37,8 @@ def json_schema(node):
         return [json_schema(item) for item in node]
     if not isinstance(node, dict):
         return node
-    plain = {key: json_schema(value) for key, value in node.items() if key != "nullable"}
+    # alternatives overlap in this description (a refusal fits several), so one of them is any of them
+    plain = {key.replace("oneOf", "anyOf"): json_schema(value) for key, value in node.items() if key != "nullable"}
     return {"anyOf": [plain, {"type": "null"}]} if node.get("nullable") is True else plain
 
 
@@ -107,7 +108,7 @@ def check_exchange(method, path, sent, status, got):
         content = follow(op["responses"][str(status)]).get("content", {})
         if "application/json" in content:
             check(content["application/json"]["schema"], got, f"reply {status} of {what}")
-        elif status != 304:
+        elif status < 300:
             assert got in (None, {}), f"reply {status} of {what} should have no body"
     else:
         assert str(status) in GENERAL, f"{what} never answers {status}: {sorted(op['responses'])}"

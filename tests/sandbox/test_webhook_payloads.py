@@ -8,8 +8,16 @@ from sonde.sandbox.model import CheckRun
 
 def tell_everything(world, infra):
     """A story in which every kind of event happens."""
-    world.records.app.events = ["check_run", "issue_comment", "merge_group", "pull_request", "push", "release"]
-    world.records.app.events += ["repository", "workflow_dispatch", "workflow_job", "workflow_run"]
+    world.records.app.events = ["check_run", "issue_comment", "merge_group", "pull_request"]
+    world.records.app.events += [
+        "pull_request_review",
+        "push",
+        "release",
+        "repository",
+        "workflow_dispatch",
+        "workflow_job",
+        "workflow_run",
+    ]
     world.commit(infra, "feature", {"a.yaml": "a: 1\n", "README.md": None}, "Add a\n\nbody", author="octo-dev")
     pull = world.open_pull_request(infra, head="feature", author="octo-dev", body="please", draft=True)
     world.set_draft(pull, draft=False)
@@ -31,6 +39,8 @@ def tell_everything(world, infra):
     comment = world.create_comment(infra, pull.number, "hello", author="octo-dev")
     world.update_comment(comment, "hello again")
     world.delete_comment(comment)
+    world.add_user("reviewer")
+    world.dismiss(world.review(pull, "REQUEST_CHANGES", author="reviewer", body="no"))
     queued = world.enqueue(pull)
     world.dequeue(pull, queued)
     world.land(pull, world.enqueue(pull))
@@ -62,6 +72,7 @@ def test_the_story_has_every_event_that_a_control_plane_reads(world, infra):
     wanted |= {f"workflow_job.{action}" for action in ("queued", "in_progress", "completed")}
     wanted |= {f"check_run.{action}" for action in ("created", "completed", "rerequested", "requested_action")}
     wanted |= {f"issue_comment.{action}" for action in ("created", "edited", "deleted")}
+    wanted |= {"pull_request_review.submitted", "pull_request_review.dismissed"}
     wanted |= {"merge_group.checks_requested", "merge_group.destroyed"}
     assert wanted <= seen
 

@@ -13,7 +13,7 @@ RANK = {"read": 1, "write": 2, "admin": 3}
 class Refused(Exception):  # noqa: N818 - a refusal of GitHub's, not a bug of ours
     """GitHub's answer to a request it does not grant: HTTP status, its sentence, and the errors it lists."""
 
-    def __init__(self, status: int, message: str, errors: Sequence[Mapping[str, str]] = ()) -> None:
+    def __init__(self, status: int, message: str, errors: Sequence[Mapping[str, str] | str] = ()) -> None:
         super().__init__(message)
         self.status = status
         self.message = message

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -42,11 +43,12 @@ def _environment() -> dict[str, str]:
 
 
 def run(
-    repository: Path, *arguments: str, stdin: bytes = b"", check: bool = True
+    repository: Path, *arguments: str, stdin: bytes = b"", check: bool = True, index: Path | None = None
 ) -> subprocess.CompletedProcess[bytes]:
     # safe.bareRepository and ownership checks do not apply: the repositories are our own
     command = ["git", "--git-dir", str(repository), *arguments]
-    done = subprocess.run(command, input=stdin, capture_output=True, env=_environment(), check=False)
+    environment = _environment() | ({"GIT_INDEX_FILE": str(index)} if index else {})
+    done = subprocess.run(command, input=stdin, capture_output=True, env=environment, check=False)
     if check and done.returncode != 0:
         raise GitError(f"{' '.join(command)}: {done.stderr.decode(errors='replace').strip()}")
     return done
@@ -135,6 +137,20 @@ def commit_tree(repository: Path, tree: str, parents: list[str], *, message: str
     body += f"author {name} <{email}> {seconds}\ncommitter {GITHUB_COMMITTER} {seconds}\n\n{message}\n"
     done = run(repository, "hash-object", "-t", "commit", "-w", "--stdin", stdin=body.encode())
     return done.stdout.decode().strip()
+
+
+def write_blob(repository: Path, content: bytes) -> str:
+    return run(repository, "hash-object", "-w", "--stdin", stdin=content).stdout.decode().strip()
+
+
+def write_tree(repository: Path, base: str | None, entries: list[tuple[str, str, str | None]]) -> str:
+    """A tree from `base` and (path, mode, SHA) entries; SHA None takes a path away. GitError if an object is missing."""
+    rows = [f"{mode if sha else 0} {sha or '0' * 40}\t{path}\n" for path, mode, sha in entries]
+    with tempfile.TemporaryDirectory() as folder:
+        index = Path(folder) / "index"
+        run(repository, "read-tree", base or "--empty", index=index)
+        run(repository, "update-index", "--index-info", stdin="".join(rows).encode(), index=index)
+        return run(repository, "write-tree", index=index).stdout.decode().strip()
 
 
 def merge_base(repository: Path, one: str, other: str) -> str | None:

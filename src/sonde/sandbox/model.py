@@ -125,7 +125,8 @@ class Run:
     head_branch: str
     head_sha: str
     head_repository_id: int
-    actor: str
+    actor: str  # who caused the run
+    triggered_by: str  # who caused its latest attempt
     check_suite_id: int
     created_at: str
     updated_at: str
@@ -150,6 +151,7 @@ class Job:
     key: str
     name: str
     created_at: str
+    attempt: int = 1
     status: RunStatus = "queued"
     conclusion: str | None = None
     started_at: str | None = None
@@ -192,6 +194,18 @@ class Comment:
     body: str
     created_at: str
     updated_at: str
+
+
+@dataclass
+class Review:
+    id: int
+    repository_id: int
+    number: int  # of the pull request
+    author: str
+    body: str
+    state: Literal["APPROVED", "CHANGES_REQUESTED", "COMMENTED", "DISMISSED"]
+    commit_id: str
+    submitted_at: str
 
 
 @dataclass

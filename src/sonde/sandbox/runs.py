@@ -1,34 +1,24 @@
-"""Workflow runs: what starts them, what their executor reports, what becomes of them."""
+"""Workflow runs: what starts them, and what their executor is given."""
 
-from collections.abc import Callable, Mapping, Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from sonde.sandbox import git, workflows
-from sonde.sandbox.accounts import Accounts, Refused, not_found
-from sonde.sandbox.executor import Executor
-from sonde.sandbox.model import CheckRun, Job, PullRequest, Repository, Run, Token
+from sonde.sandbox.accounts import Refused, not_found
+from sonde.sandbox.model import PullRequest, Repository, Run, Token
+from sonde.sandbox.progress import Progress
 from sonde.sandbox.runner.model import (
     InvalidInputs,
-    JobCompleted,
-    JobFacts,
-    JobQueued,
-    JobStarted,
-    OidcGrant,
-    RunCompleted,
-    RunEvent,
     RunRequest,
-    RunStarted,
-    StepCompleted,
 )
 from sonde.sandbox.runner.start import start_matches, validate_inputs
-from sonde.sandbox.shapes import actions as shapes
-from sonde.sandbox.shapes.accounts import ACTIONS_APP_ID, Json
-from sonde.sandbox.state import Ids, Records, utc_now
+from sonde.sandbox.shapes.accounts import Json
 
 MAX_INPUTS = 25  # of a dispatch, since 2025-12
+ACTIONS_BOT = "github-actions[bot]"
 TOKEN_OF_JOB_LIFE = 24 * 3600  # seconds; GITHUB_TOKEN
 
 
@@ -68,28 +58,15 @@ def title_contexts(of: Repository, why: Occasion) -> Json:
     return {"github": github, "inputs": dict(why.inputs)}
 
 
-class Runs(Accounts):
-    def __init__(
-        self,
-        folder: Path,
-        records: Records,
-        *,
-        now: Callable[[], datetime] = utc_now,
-        ids: Ids | None = None,
-        persist: bool = True,
-    ) -> None:
-        super().__init__(folder, records, now=now, ids=ids, persist=persist)
-        self.executor: Executor | None = None  # None: runs stay queued
-        self.issuer_url = "https://token.actions.githubusercontent.com"
-        self.job_env: dict[str, str] = {}  # further environment of every step
-        self.job_path = "/usr/local/bin:/usr/bin:/bin"
-        self.refused_workflows: list[str] = []  # `file:line: what` of files that no event can start here
-
-    # --- what starts a run
-
+class Runs(Progress):
     def start_runs(self, of: Repository, occasion: Occasion) -> list[Run]:
-        """Start each workflow at the occasion's commit that its event starts, in the order of their names."""
-        started = []
+        """Start each workflow at the occasion's commit that its event starts, in the order of their names.
+
+        What a job does with its GITHUB_TOKEN starts nothing (GitHub docs, "Automatic token authentication").
+        """
+        started: list[Run] = []
+        if occasion.actor == ACTIONS_BOT:
+            return started
         for file in workflows.load_all(self.bare(of), occasion.sha):
             if file.workflow is None:
                 self.refused_workflows.append(file.error)
@@ -180,6 +157,7 @@ class Runs(Accounts):
             head_sha=why.head_sha,
             head_repository_id=why.head_repository.id,
             actor=why.actor,
+            triggered_by=why.actor,
             check_suite_id=self.next_id("suite"),
             created_at=now,
             updated_at=now,
@@ -189,17 +167,37 @@ class Runs(Accounts):
             base_ref=why.pull.base_branch if why.pull else "",
         )
         self.records.runs[run.id] = run
-        self._emit_run("requested", run)
-        request = self._request(of, run, file.text, why.payload)
-        self.after(lambda: self._hand_to_executor(request))
+        self._event_file(run).write_text(json.dumps(why.payload))
+        self._begin(run, file.text, why.payload)
         return run
+
+    def _event_file(self, run: Run) -> Path:
+        """What the run was started by, kept for its later attempts."""
+        return self.folder / "events" / f"{run.id}.json"
+
+    def _begin(self, run: Run, text: str, payload: Json) -> None:
+        self._emit_run("requested", run)
+        request = self._request(self.repository(run.repository_id), run, text, payload)
+        self.after(lambda: self._hand_to_executor(request))
 
     def _hand_to_executor(self, request: RunRequest) -> None:
         if self.executor is not None:
             self.executor.start(request, self.report)
 
-    def from_fork(self, run: Run) -> bool:
-        return run.event == "pull_request" and run.head_repository_id != run.repository_id
+    def rerun(self, run_id: int, *, actor: str) -> Run:
+        """POST …/rerun: the same run once more as its next attempt, at the same commit. Refused 403 while it runs."""
+        with self.change():
+            run = self.records.runs[run_id]
+            if run.status != "completed":
+                raise Refused(403, "This workflow is already running")
+            file = workflows.load(self.bare(self.repository(run.repository_id)), run.sha, run.workflow_path)
+            if file is None:
+                raise Refused(403, "This workflow run cannot be rerun because its workflow file is gone")
+            run.attempt += 1
+            run.status, run.conclusion, run.because, run.cancel_asked = "queued", None, "", False
+            run.triggered_by, run.updated_at, run.started_at = actor, self.time(), None
+            self._begin(run, file.text, json.loads(self._event_file(run).read_text()))
+            return run
 
     def _request(self, of: Repository, run: Run, text: str, payload: Json) -> RunRequest:
         """What the executor gets. A run from a fork gets no secrets and no OIDC, as on GitHub."""
@@ -227,7 +225,7 @@ class Runs(Accounts):
             actor=run.actor,
             run_id=run.id,
             run_number=run.number,
-            work=self.folder / "work" / str(run.id),
+            work=self.folder / "work" / f"{run.id}-{run.attempt}",
             path=self.job_path,
             head_ref=run.head_ref,
             base_ref=run.base_ref,
@@ -241,132 +239,3 @@ class Runs(Accounts):
             allocate_job_id=lambda _name: self.next_id("check"),
             oidc=self._grant_oidc,
         )
-
-    # --- what the executor reports
-
-    def report(self, event: RunEvent) -> None:
-        """Take in an executor's event; runs that are completed already are left alone."""
-        with self.change():
-            run = self.records.runs[event.run_id]
-            if run.status == "completed":
-                return
-            run.updated_at = self.time()
-            match event:
-                case RunStarted():
-                    self._run_started(run)
-                case JobQueued():
-                    self._job_queued(run, event.job)
-                case JobStarted():
-                    self._job_started(event.job)
-                case StepCompleted():
-                    self._step_completed(event)
-                case JobCompleted():
-                    self._job_completed(event)
-                case RunCompleted():
-                    self._run_completed(run, event)
-
-    def _run_started(self, run: Run) -> None:
-        run.status, run.started_at = "in_progress", self.time()
-        self._emit_run("in_progress", run)
-
-    def _job_queued(self, run: Run, facts: JobFacts) -> None:
-        now = self.time()
-        job = Job(
-            id=facts.check_run_id,
-            run_id=run.id,
-            key=facts.key,
-            name=facts.name,
-            created_at=now,
-            environment=facts.environment,
-            permissions=dict(facts.permissions),
-        )
-        self.records.jobs[job.id] = job
-        self.records.check_runs[job.id] = CheckRun(
-            id=job.id,
-            repository_id=run.repository_id,
-            app_id=ACTIONS_APP_ID,
-            suite_id=run.check_suite_id,
-            head_sha=run.head_sha,
-            name=facts.name,
-            created_at=now,
-            started_at=now,
-            details_url=f"{shapes.run_page(self, run)}/job/{job.id}",
-        )
-        self._emit_job("queued", job)
-
-    def _job_started(self, facts: JobFacts) -> None:
-        job, check = self.records.jobs[facts.check_run_id], self.records.check_runs[facts.check_run_id]
-        job.status, job.started_at = "in_progress", self.time()
-        job.environment = facts.environment
-        check.status, check.started_at = "in_progress", job.started_at
-        self._emit_job("in_progress", job)
-
-    def _step_completed(self, event: StepCompleted) -> None:
-        step = {
-            "number": event.number,
-            "name": event.name,
-            "conclusion": event.conclusion,
-            "completed_at": self.time(),
-            "log": event.log,
-        }
-        self.records.jobs[event.job.check_run_id].steps.append(step)
-
-    def _job_completed(self, event: JobCompleted) -> None:
-        job, check = self.records.jobs[event.job.check_run_id], self.records.check_runs[event.job.check_run_id]
-        now = self.time()
-        job.status, job.conclusion, job.completed_at = "completed", event.conclusion, now
-        job.outputs, job.summary, job.because = dict(event.outputs), event.summary, event.because
-        job.oidc_token = None
-        check.status, check.conclusion, check.completed_at = "completed", event.conclusion, now
-        self._emit_job("completed", job)
-
-    def _run_completed(self, run: Run, event: RunCompleted) -> None:
-        run.status = "completed"
-        run.conclusion = "cancelled" if run.cancel_asked else event.conclusion
-        run.because = event.because
-        for value in [token.value for token in self.records.tokens.values() if token.run_id == run.id]:
-            del self.records.tokens[value]
-        self._emit_run("completed", run)
-
-    def _emit_run(self, action: str, run: Run) -> None:
-        of = self.repository(run.repository_id)
-        body = {
-            "workflow": shapes.workflow(self, of, run.workflow_path, run.workflow_name),
-            "workflow_run": shapes.run(self, run),
-        }
-        self.emit("workflow_run", action, of, run.actor, body)
-
-    def _emit_job(self, action: str, job: Job) -> None:
-        run = self.records.runs[job.run_id]
-        self.emit(
-            "workflow_job",
-            action,
-            self.repository(run.repository_id),
-            run.actor,
-            {"workflow_job": shapes.job(self, job)},
-        )
-
-    # --- what users and clients do to a run
-
-    def cancel(self, run_id: int) -> None:
-        """POST …/cancel. Refused 409 for a run that is completed."""
-        with self.change():
-            run = self.records.runs[run_id]
-            if run.status == "completed":
-                raise Refused(409, "Cannot cancel a workflow run that is completed.")
-            run.cancel_asked = True
-            if self.executor is not None:
-                executor = self.executor
-                self.after(lambda: executor.cancel(run_id))
-
-    def _grant_oidc(self, facts: JobFacts) -> OidcGrant | None:
-        with self.change():
-            job = self.records.jobs[facts.check_run_id]
-            if self.from_fork(self.records.runs[job.run_id]):
-                return None
-            job.oidc_token = self.ids.token("idtoken_")
-            url = f"{self.issuer_url}/idtoken/{job.run_id}/{job.id}?api-version=2.0"
-            return OidcGrant(url, job.oidc_token)
-
-    def jobs_of(self, run_id: int) -> list[Job]:
-        return [job for job in self.records.jobs.values() if job.run_id == run_id]

@@ -33,6 +33,7 @@ from sonde.sandbox.model import (
     PullRequest,
     Release,
     Repository,
+    Review,
     Run,
     Token,
 )
@@ -47,6 +48,7 @@ FIRST_ID = {
     "suite": 48_000_000_000,
     "comment": 3_300_000_000,
     "release": 230_000_000,
+    "review": 3_400_000_000,
     "delivery": 1_900_000_000_000,
     "workflow": 160_000_000,
     "installation": 60_000_000,
@@ -87,6 +89,7 @@ class Records:
     jobs: dict[int, Job] = field(default_factory=dict)
     check_runs: dict[int, CheckRun] = field(default_factory=dict)
     comments: dict[int, Comment] = field(default_factory=dict)
+    reviews: dict[int, Review] = field(default_factory=dict)
     releases: dict[int, Release] = field(default_factory=dict)
     deliveries: dict[int, Delivery] = field(default_factory=dict)
 
@@ -101,6 +104,7 @@ TABLES: dict[str, tuple[Callable[[str], Any], type[Any]]] = {
     "jobs": (int, Job),
     "check_runs": (int, CheckRun),
     "comments": (int, Comment),
+    "reviews": (int, Review),
     "releases": (int, Release),
     "deliveries": (int, Delivery),
 }
@@ -114,7 +118,7 @@ def _build(kind: type[Any], row: dict[str, Any]) -> Any:
 def read_records(text: str) -> Records:
     document = json.loads(text)
     tables = {
-        name: {key(index): _build(kind, row) for index, row in document[name].items()}
+        name: {key(index): _build(kind, row) for index, row in document.get(name, {}).items()}
         for name, (key, kind) in TABLES.items()
     }
     return Records(app=_build(App, document["app"]), sequence=document["sequence"], **tables)

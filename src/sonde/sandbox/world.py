@@ -2,7 +2,7 @@
 
 It is built in layers, a file each, every one of which uses only those before it:
 state (records, lock, file) < hooks (webhooks) < accounts (users, App, tokens) < runs (Actions) < pushes < pulls < repositories
-< releases < checks (check runs, comments). All of them are methods of `World`, so that a test reads as a story:
+< releases < checks (check runs, comments) < reviews. All of them are methods of `World`, so that a test reads as a story:
 
     world = World.create(folder)
     repository = world.create_repository("acme/infra", {"README.md": "hello"})
@@ -15,9 +15,10 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from sonde.sandbox.checks import Checks
 from sonde.sandbox.keys import new_rsa_key, write_private
 from sonde.sandbox.model import Account, App
+from sonde.sandbox.reviews import Reviews
+from sonde.sandbox.runs import ACTIONS_BOT
 from sonde.sandbox.state import Ids, Records, read_records, stamp, utc_now
 
 PERMISSIONS = {
@@ -35,7 +36,7 @@ PERMISSIONS = {
 EVENTS = ["check_run", "merge_group", "pull_request", "push", "release", "repository", "workflow_run"]
 
 
-class World(Checks):
+class World(Reviews):
     @classmethod
     def create(
         cls,
@@ -50,7 +51,7 @@ class World(Checks):
 
         `persist=False` leaves `state.json` out, for tests of speed.
         """
-        for part in ("git", "deliveries", "work"):
+        for part in ("git", "deliveries", "events", "work"):
             (folder / part).mkdir(parents=True, exist_ok=True)
         ids = ids or Ids()
         write_private(folder / "app.pem", new_rsa_key())
@@ -67,7 +68,8 @@ class World(Checks):
             created_at=stamp(now()),
         )
         records = Records(app=app)
-        for account in (Account(9919, "github", "Organization"), Account(1_200_043, f"{slug}[bot]", "Bot")):
+        own = Account(1_200_043, f"{slug}[bot]", "Bot")
+        for account in (Account(9919, "github", "Organization"), Account(41_898_282, ACTIONS_BOT, "Bot"), own):
             records.accounts[account.login] = account
         world = cls(folder, records, now=now, ids=ids, persist=persist)
         with world.change():

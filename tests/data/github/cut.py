@@ -18,6 +18,7 @@ EVENTS = (
     "merge_group",
     "ping",
     "pull_request",
+    "pull_request_review",
     "push",
     "release",
     "repository",

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from sonde.sandbox.accounts import not_found
-from sonde.sandbox.api.call import Call, Reply, paged
+from sonde.sandbox.api.call import SECOND_VERSION, Call, Reply, paged
 from sonde.sandbox.model import Run
 from sonde.sandbox.shapes import actions
 
@@ -21,11 +21,11 @@ def get_workflow(call: Call) -> Reply:
 
 
 def dispatch(call: Call) -> Reply:
-    """POST …/dispatches: 204, or 200 with the run if `return_run_details` asks for it."""
+    """POST …/dispatches: 204, or 200 with the run if `return_run_details` or API version 2026-03-10 asks for it."""
     ref = call.required("ref")
     inputs = call.json.get("inputs") or {}
     run = call.world.dispatch(call.repository, call.params["workflow_id"], ref, inputs, actor=call.login)
-    if not call.json.get("return_run_details"):
+    if not call.json.get("return_run_details") and call.version < SECOND_VERSION:
         return Reply(204)
     details = {
         "workflow_run_id": run.id,
@@ -55,6 +55,7 @@ def _runs(call: Call, candidates: Iterable[Run]) -> Reply:
             and query.get("branch") in (None, run.head_branch)
             and query.get("actor") in (None, run.actor)
             and query.get("status") in (None, run.status, run.conclusion)
+            and query.get("check_suite_id") in (None, str(run.check_suite_id))
             and created_matches(run.created_at, query.get("created"))
         )
 
@@ -101,6 +102,12 @@ def list_jobs(call: Call) -> Reply:
 def cancel(call: Call) -> Reply:
     call.world.cancel(_run(call).id)
     return Reply(202, {})
+
+
+def rerun(call: Call) -> Reply:
+    """POST …/rerun and …/rerun-failed-jobs: the next attempt of a completed run, here always the whole of it."""
+    call.world.rerun(_run(call).id, actor=call.login)
+    return Reply(201, {})
 
 
 def get_job(call: Call) -> Reply:

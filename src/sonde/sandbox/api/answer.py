@@ -21,7 +21,7 @@ DOCUMENTATION = "https://docs.github.com/rest"
 APP_JWT_LIFE = 600  # seconds; GitHub docs, "Generating a JSON Web Token (JWT) for a GitHub App"
 CLOCK_DRIFT = 60  # seconds, the same page
 HOUR = 3600
-WITH_SLASHES = ("path", "ref", "branch")
+WITH_SLASHES = ("path", "ref", "branch", "basehead")
 
 
 @dataclass

@@ -148,7 +148,9 @@ def list_deliveries(call: Call) -> Reply:
     if cursor and not cursor.isdecimal():
         raise Refused(400, "Invalid cursor")
     size = min(positive(call, "per_page", PER_PAGE), MAX_PER_PAGE)
-    every = sorted(call.world.deliveries(), key=lambda one: -one.id)
+    ranges = {"success": range(200, 400), "failure": range(400, 600)}
+    codes = ranges.get(call.request.query.get("status", ""), range(1000))
+    every = sorted((one for one in call.world.deliveries() if one.status_code in codes), key=lambda one: -one.id)
     rest = [one for one in every if not cursor or one.id < int(cursor)]
     page = rest[:size]
     links = {}

@@ -9,9 +9,11 @@ from urllib.parse import urlencode
 
 from sonde.sandbox.accounts import Refused, not_found
 from sonde.sandbox.model import PullRequest, Repository, Token
+from sonde.sandbox.runs import ACTIONS_BOT
 from sonde.sandbox.world import World
 
 PER_PAGE, MAX_PER_PAGE = 30, 100
+FIRST_VERSION, SECOND_VERSION = "2022-11-28", "2026-03-10"
 
 
 @dataclass(frozen=True)
@@ -89,10 +91,15 @@ class Call:
         return value
 
     @property
+    def version(self) -> str:
+        """X-GitHub-Api-Version, a date; without it GitHub takes its first."""
+        return self.request.headers.get("x-github-api-version", FIRST_VERSION)
+
+    @property
     def login(self) -> str:
         """Who acts: the App's bot, or for a job's token the bot of GitHub Actions."""
         if self.token is not None and self.token.run_id is not None:
-            return "github-actions[bot]"
+            return ACTIONS_BOT
         return self.world.bot
 
 

@@ -29,6 +29,66 @@ def list_pulls(call: Call) -> Reply:
     return Reply(200, [pulls.simple(call.world, pull) for pull in page], links)
 
 
+def create_pull(call: Call) -> Reply:
+    body = {name: call.json[name] for name in ("title", "body", "draft") if call.json.get(name) is not None}
+    pull = call.world.open_pull_request(
+        call.repository, head=call.required("head"), base=call.required("base"), author=call.login, **body
+    )
+    return Reply(201, pulls.pull_request(call.world, pull))
+
+
+def update_pull(call: Call) -> Reply:
+    """`title` and `state`; other fields are accepted and left alone."""
+    pull, wanted = call.pull, call.json.get("state")
+    with call.world.change():
+        if call.json.get("title") not in (None, pull.title):
+            call.world.edit(pull, title=call.json["title"], sender=call.login)
+        if wanted == "closed" and pull.state == "open":
+            call.world.close(pull, sender=call.login)
+        if wanted == "open" and pull.state == "closed":
+            call.world.reopen(pull, sender=call.login)
+    return Reply(200, pulls.pull_request(call.world, pull))
+
+
+def merge(call: Call) -> Reply:
+    """409 if `sha` is no longer the head."""
+    pull, body = call.pull, call.json
+    if body.get("sha") not in (None, pull.head_sha):
+        raise Refused(409, "Head branch was modified. Review and try the merge again.")
+    method = body.get("merge_method", "merge")
+    if method not in ("merge", "squash"):
+        raise Refused(405, f"{method.capitalize()} merges are not allowed on this repository.")
+    title, text = body.get("commit_title"), body.get("commit_message")
+    message = "\n\n".join(part for part in (title, text) if part) or None
+    sha = call.world.merge(pull, sender=call.login, method=method, message=message)
+    return Reply(200, {"sha": sha, "merged": True, "message": "Pull Request successfully merged"})
+
+
+def is_merged(call: Call) -> Reply:
+    if call.pull.merged_at is None:
+        raise not_found()
+    return Reply(204)
+
+
+def list_reviews(call: Call) -> Reply:
+    page, links = paged(call, call.world.reviews_of(call.pull))
+    return Reply(200, [pulls.review(call.world, one) for one in page], links)
+
+
+def create_review(call: Call) -> Reply:
+    event, body = call.json.get("event", "COMMENT"), call.json.get("body") or ""
+    if event != "APPROVE" and not body:
+        raise Refused(422, "Unprocessable Entity", ["Review body can't be blank"])
+    one = call.world.review(call.pull, event, author=call.login, body=body)
+    return Reply(200, pulls.review(call.world, one))
+
+
+def dismiss_review(call: Call) -> Reply:
+    call.required("message")
+    one = call.of_repository(call.world.records.reviews, "review_id")
+    return Reply(200, pulls.review(call.world, call.world.dismiss(one)))
+
+
 def list_files(call: Call) -> Reply:
     bare, pull = call.world.bare(call.repository), call.pull
     start = git.merge_base(bare, pull.base_sha, pull.head_sha)

@@ -5,7 +5,7 @@ import re
 from sonde.sandbox import git
 from sonde.sandbox.accounts import Refused, not_found
 from sonde.sandbox.api.call import Call, Reply
-from sonde.sandbox.shapes import accounts, repositories
+from sonde.sandbox.shapes import accounts, pulls, repositories
 
 RAW = re.compile(r"application/vnd\.github(\.v3)?\.raw(\+json)?")
 # `permission` knows four words; `role_name` says it all
@@ -71,6 +71,38 @@ def get_commit(call: Call) -> Reply:
     if sha is None:
         raise Refused(422, f"No commit found for SHA: {call.params['ref']}")
     return Reply(200, repositories.commit(call.world, call.repository, sha))
+
+
+def compare(call: Call) -> Reply:
+    """GET …/compare/{base}...{head}: commits that `head` has and `base` has not, and the files they change."""
+    world, of = call.world, call.repository
+    left, dots, right = call.params["basehead"].partition("...")
+    base, head = resolve(call, left), resolve(call, right)
+    if not dots or base is None or head is None:
+        raise not_found()
+    bare = world.bare(of)
+    start = git.merge_base(bare, base, head)
+    if start is None:
+        raise Refused(404, f"No common ancestor between {left} and {right}.")
+    ahead, behind = git.log(bare, base, head), git.log(bare, head, base)
+    status = {(True, True): "diverged", (True, False): "ahead", (False, True): "behind", (False, False): "identical"}
+    page = f"{repositories.page_url(world, of)}/compare/{left}...{right}"
+    body = {
+        "url": f"{world.api_url}{call.request.path}",
+        "html_url": page,
+        "permalink_url": f"{repositories.page_url(world, of)}/compare/{base[:7]}...{head[:7]}",
+        "diff_url": f"{page}.diff",
+        "patch_url": f"{page}.patch",
+        "base_commit": repositories.commit(world, of, base),
+        "merge_base_commit": repositories.commit(world, of, start),
+        "status": status[bool(ahead), bool(behind)],
+        "ahead_by": len(ahead),
+        "behind_by": len(behind),
+        "total_commits": len(ahead),
+        "commits": [repositories.commit(world, of, sha) for sha in ahead[:250]],
+        "files": [pulls.changed_file(world, of, change, head) for change in git.diff(bare, start, head)[:300]],
+    }
+    return Reply(200, body)
 
 
 def get_permission(call: Call) -> Reply:

@@ -1,7 +1,7 @@
 """Pull requests and their comments."""
 
 from sonde.sandbox import git
-from sonde.sandbox.model import Comment, PullRequest, Repository
+from sonde.sandbox.model import Comment, PullRequest, Repository, Review
 from sonde.sandbox.shapes import accounts, repositories
 from sonde.sandbox.shapes.accounts import Json, node_id, user
 from sonde.sandbox.state import State
@@ -226,3 +226,27 @@ def issue(world: State, pull: PullRequest) -> Json:
             "merged_at": pull.merged_at,
         },
     }
+
+
+def review(world: State, one: Review) -> Json:
+    of = world.repository(one.repository_id)
+    page = f"{repositories.page_url(world, of)}/pull/{one.number}#pullrequestreview-{one.id}"
+    pull = f"{repositories.api_url(world, of)}/pulls/{one.number}"
+    return {
+        "id": one.id,
+        "node_id": node_id("PRR", one.id),
+        "user": user(world, one.author),
+        "body": one.body,
+        "state": one.state,
+        "html_url": page,
+        "pull_request_url": pull,
+        "author_association": association(world, of, one.author),
+        "_links": {"html": {"href": page}, "pull_request": {"href": pull}},
+        "submitted_at": one.submitted_at,
+        "commit_id": one.commit_id,
+    }
+
+
+def review_of_webhook(world: State, one: Review) -> Json:
+    """The webhook writes the state in small letters."""
+    return review(world, one) | {"state": one.state.lower()}

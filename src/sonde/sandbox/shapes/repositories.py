@@ -1,7 +1,6 @@
 """Repositories and what git holds: commits, branches, refs, files."""
 
 import base64
-from typing import Any
 from urllib.parse import quote
 
 from sonde.sandbox import git
@@ -180,6 +179,25 @@ def commit(world: State, of: Repository, sha: str) -> Json:
     }
 
 
+def git_commit(world: State, of: Repository, sha: str) -> Json:
+    """Reply of POST …/git/commits: the git object. What an App commits without an author is signed by GitHub."""
+    shape = commit(world, of, sha)
+    verification = {"verified": True, "reason": "valid", "payload": None, "signature": None, "verified_at": None}
+    of_git = {name: shape["commit"][name] for name in ("author", "committer", "message", "tree", "url")}
+    same = {name: shape[name] for name in ("sha", "node_id", "html_url", "parents")}
+    return of_git | same | {"verification": verification}
+
+
+def tree(world: State, of: Repository, sha: str, entries: list[git.Entry]) -> Json:
+    api = api_url(world, of)
+    rows = [
+        {"path": entry.path, "mode": entry.mode, "type": entry.type, "sha": entry.sha, "size": entry.size}
+        | {"url": f"{api}/git/{entry.type}s/{entry.sha}"}
+        for entry in entries
+    ]
+    return {"sha": sha, "url": f"{api}/git/trees/{sha}", "truncated": False, "tree": rows}
+
+
 def branch(world: State, of: Repository, name: str, sha: str) -> Json:
     api = f"{api_url(world, of)}/branches/{quote(name)}"
     protected = name in of.protected_branches
@@ -233,7 +251,7 @@ def file(world: State, of: Repository, path: str, *, sha: str, content: bytes, a
 
 
 def folder(world: State, of: Repository, path: str, *, entries: list[git.Entry], at: str) -> list[Json]:
-    kinds: dict[str, Any] = {"blob": "file", "tree": "dir", "commit": "submodule"}
+    kinds = {"blob": "file", "tree": "dir", "commit": "file"}  # a submodule is a `file` here before version 2026-03-10
     return [
         _place(world, of, f"{path}/{entry.path}".lstrip("/"), entry.sha, at)
         | {"type": kinds[entry.type], "size": entry.size}
