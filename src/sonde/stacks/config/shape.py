@@ -8,83 +8,12 @@ reads. Everywhere else unknown keys are dropped. `printed:written` names a field
 
 from typing import Any
 
+from sonde.stacks.config.shape_commands import COMMAND
+
 Shape = dict[str, Any]
 
 OPEN: Shape = {"*": "any"}
 LISTING: Shape = {"columns": "any", "format": "s"}
-
-STEP_TEXTS = [
-    "name",
-    "command",
-    "type",
-    "stack",
-    "title",
-    "content",
-    "level",
-    "prompt",
-    "placeholder",
-    "default",
-    "border",
-    "padding",
-    "path",
-    "working_directory",
-    "identity",
-    "message",
-    "output",
-    "spinner",
-    "style",
-    "separator",
-    "shell",
-    "width",
-    "height",
-    "align",
-    "text",
-    "markdown",
-    "template",
-    "language",
-    "voice",
-    "url",
-    "duration",
-]
-
-STEP: Shape = {
-    **dict.fromkeys(STEP_TEXTS, "s?"),
-    **dict.fromkeys(("columns", "options", "extensions", "args", "needs"), "[s]?"),
-    **dict.fromkeys(("multiple", "password", "confirm", "interactive", "background", "tty"), "b?"),
-    **dict.fromkeys(("limit", "parallelism", "max_width"), "i?"),
-    **dict.fromkeys(("env", "vars", "with", "data", "outputs", "steps", "container"), "any?"),
-    "timeout": "d?",
-    "continue": "any",
-    "when": "any",
-    "retry": ("?", {"initial_delay": "d?", "max_delay": "d?", "max_elapsed_time": "d?", "*": "any"}),
-}
-
-COMMAND: Shape = {
-    "name": "s",
-    "description": "s",
-    "env": ("[]", {"key": "s", "value": "s", "valueCommand": "s"}),
-    "arguments": ("[]", {"name": "s", "description": "s", "required": "b", "default": "s"}),
-    "flags": (
-        "[]",
-        {
-            "name": "s",
-            "shorthand": "s",
-            "type": "s",
-            "description": "s",
-            "usage": "s",
-            "required": "b",
-            "default": "any",
-            "semantic_type": "s?",
-        },
-    ),
-    "component_config": {"component": "s", "stack": "s"},
-    "steps": ("steps", STEP),
-    "verbose": "b",
-    "working_directory": "s?",
-    "identity": "s?",
-    "dependencies": ("?", {"tools": "{s}?"}),
-}
-COMMAND["commands"] = ("[]", COMMAND)
 
 PLAIN_COMPONENTS: Shape = {"auto_generate_files": "b", "base_path": "s", "command": "s", "*": "any"}
 

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 from sonde.stacks.errors import StacksError
 from sonde.stacks.goyaml import Loaded
-from sonde.stacks.schema.compiled import Check, Failure, compile_schema
+from sonde.stacks.schema.compiled import compile_schema
+from sonde.stacks.schema.failures import Check, Failure
 
 COMPONENT_TYPES = ("terraform", "helmfile", "packer", "kubernetes", "helm", "ansible")
 

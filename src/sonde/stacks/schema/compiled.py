@@ -4,28 +4,14 @@ A check takes a value and its path and gives the failures, an empty tuple when t
 ignored, as the standard says. References are local (`#/…`).
 """
 
-import math
-import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from sonde.stacks.errors import StacksError
-from sonde.stacks.goyaml import Tagged
+from sonde.stacks.schema.failures import FINE, Check, Failure, Failures, Path, items_of, kind_of
+from sonde.stacks.schema.limits import KEYWORDS, regex
 
-Path = tuple[str | int, ...]
 INCLUDE_HINT = "file references must use the !include YAML tag"
-
-
-class Failure(NamedTuple):
-    """What is wrong at a path; without a text it only groups the failures below it."""
-
-    path: Path
-    text: str
-
-
-Failures = Sequence[Failure]
-Check = Callable[[Any, Path], Failures]
-FINE: Failures = ()
 
 Schema = Mapping[str, Any] | bool
 
@@ -33,25 +19,6 @@ Schema = Mapping[str, Any] | bool
 def compile_schema(schema: Schema) -> Check:
     """Compile a whole document. Raises `StacksError` for a reference that leads nowhere and a pattern that is none."""
     return _Compiler(schema).compile(schema)
-
-
-def kind_of(value: Any) -> str:
-    """The JSON type of a loaded value; a YAML function counts as the string that stands for it."""
-    if isinstance(value, Tagged):
-        return "array" if isinstance(value.value, list) else "string"
-    return _KINDS.get(type(value), "null")
-
-
-_KINDS = {dict: "object", str: "string", bool: "boolean", int: "number", float: "number", list: "array"}
-
-
-def text_of(value: Any) -> str:
-    return value.text if isinstance(value, Tagged) else str(value)
-
-
-def items_of(value: Any) -> list[Any]:
-    items: list[Any] = value.value if isinstance(value, Tagged) else value
-    return items
 
 
 class _Compiler:
@@ -62,10 +29,8 @@ class _Compiler:
     def compile(self, schema: Schema) -> Check:
         if isinstance(schema, bool):
             return _anything if schema else _nothing
-        checks: list[Check] = []
-        for keyword, build in _BUILDERS.items():
-            if keyword in schema:
-                checks.append(build(self, schema, schema[keyword]))
+        checks = [build(schema[keyword]) for keyword, build in KEYWORDS.items() if keyword in schema]
+        checks += [build(self, schema, schema[keyword]) for keyword, build in _STRUCTURE.items() if keyword in schema]
         if "properties" in schema or "patternProperties" in schema or "additionalProperties" in schema:
             checks.append(_members(self, schema))
         return _all(checks)
@@ -140,28 +105,10 @@ def _ref(compiler: _Compiler, schema: Mapping[str, Any], pointer: str) -> Check:
     return compiler.reference(pointer)
 
 
-def _type(compiler: _Compiler, schema: Mapping[str, Any], named: Any) -> Check:
-    del compiler, schema
-    listed = [named] if isinstance(named, str) else list(named)
-    kinds = frozenset("number" if name == "integer" else name for name in listed)
-    whole = "integer" in listed and "number" not in listed
-    expected = " or ".join(listed)
-
-    def check(value: Any, path: Path) -> Failures:
-        kind = kind_of(value)
-        if kind not in kinds:
-            return (Failure(path, f"expected {expected}, but got {kind}"),)
-        if whole and isinstance(value, float) and not value.is_integer():
-            return (Failure(path, f"expected {expected}, but got number"),)
-        return FINE
-
-    return check
-
-
 def _members(compiler: _Compiler, schema: Mapping[str, Any]) -> Check:
     """`properties`, `patternProperties` and `additionalProperties`, which depend on each other."""
     named = {name: compiler.compile(inner) for name, inner in schema.get("properties", {}).items()}
-    patterns = [(_regex(text), compiler.compile(inner)) for text, inner in schema.get("patternProperties", {}).items()]
+    patterns = [(regex(text), compiler.compile(inner)) for text, inner in schema.get("patternProperties", {}).items()]
     additional = schema.get("additionalProperties", True)
     rest = None if additional is False else compiler.compile(additional)
 
@@ -189,18 +136,6 @@ def _members(compiler: _Compiler, schema: Mapping[str, Any]) -> Check:
     return check
 
 
-def _required(compiler: _Compiler, schema: Mapping[str, Any], names: Sequence[str]) -> Check:
-    del compiler, schema
-
-    def check(value: Any, path: Path) -> Failures:
-        missing = [name for name in names if name not in value] if type(value) is dict else []
-        return (
-            (Failure(path, "missing properties: " + ", ".join(f"'{name}'" for name in missing)),) if missing else FINE
-        )
-
-    return check
-
-
 def _items(compiler: _Compiler, schema: Mapping[str, Any], inner: Any) -> Check:
     del schema
     each = compiler.compile(inner)
@@ -211,26 +146,6 @@ def _items(compiler: _Compiler, schema: Mapping[str, Any], inner: Any) -> Check:
         return [failure for index, item in enumerate(items_of(value)) for failure in each(item, (*path, index))]
 
     return check
-
-
-def _unique(compiler: _Compiler, schema: Mapping[str, Any], wanted: Any) -> Check:
-    del compiler, schema
-
-    def check(value: Any, path: Path) -> Failures:
-        if not wanted or kind_of(value) != "array":
-            return FINE
-        items = items_of(value)
-        for second, item in enumerate(items):
-            first = next((index for index in range(second) if _equal(items[index], item)), None)
-            if first is not None:
-                return (Failure(path, f"items at index {first} and {second} are equal"),)
-        return FINE
-
-    return check
-
-
-def _equal(one: Any, two: Any) -> bool:
-    return kind_of(one) == kind_of(two) and bool(one == two)
 
 
 def _one_of(compiler: _Compiler, schema: Mapping[str, Any], branches: Sequence[Schema]) -> Check:
@@ -315,116 +230,12 @@ def _if(compiler: _Compiler, schema: Mapping[str, Any], condition: Schema) -> Ch
     return lambda value, path: otherwise(value, path) if test(value, path) else then(value, path)
 
 
-def _enum(compiler: _Compiler, schema: Mapping[str, Any], allowed: Sequence[Any]) -> Check:
-    del compiler, schema
-    listed = ", ".join(f'"{value}"' if isinstance(value, str) else str(value) for value in allowed)
-
-    def check(value: Any, path: Path) -> Failures:
-        plain = value.text if isinstance(value, Tagged) and isinstance(value.value, str) else value
-        if any(_equal(plain, each) for each in allowed):
-            return FINE
-        return (Failure(path, f"value must be one of {listed}"),)
-
-    return check
-
-
-def _const(compiler: _Compiler, schema: Mapping[str, Any], wanted: Any) -> Check:
-    return _enum(compiler, schema, [wanted])
-
-
-def _pattern(compiler: _Compiler, schema: Mapping[str, Any], text: str) -> Check:
-    del compiler, schema
-    pattern = _regex(text)
-
-    def check(value: Any, path: Path) -> Failures:
-        if kind_of(value) != "string" or pattern.search(text_of(value)):
-            return FINE
-        return (Failure(path, f"does not match pattern '{text}'"),)
-
-    return check
-
-
-def _regex(text: str) -> re.Pattern[str]:
-    try:
-        return re.compile(text)
-    except re.error as error:
-        raise StacksError(f"invalid JSON schema: the pattern '{text}' is not a regular expression: {error}") from error
-
-
-def _bound(kind: str, size: Callable[[Any], float], fits: Callable[[float, float], bool], words: str) -> Any:
-    """A builder for a numeric limit on values of a kind; `words` has the limit and what was found."""
-
-    def build(compiler: _Compiler, schema: Mapping[str, Any], limit: float) -> Check:
-        del compiler, schema
-
-        def check(value: Any, path: Path) -> Failures:
-            if kind_of(value) != kind or fits(size(value), limit):
-                return FINE
-            return (Failure(path, words.format(limit=limit, found=size(value))),)
-
-        return check
-
-    return build
-
-
-def _multiple(compiler: _Compiler, schema: Mapping[str, Any], step: float) -> Check:
-    del compiler, schema
-
-    def check(value: Any, path: Path) -> Failures:
-        if kind_of(value) != "number" or math.isclose(value / step, round(value / step), rel_tol=0, abs_tol=1e-12):
-            return FINE
-        return (Failure(path, f"{value} not multipleOf {step}"),)
-
-    return check
-
-
-def _at_least(found: float, limit: float) -> bool:
-    return found >= limit
-
-
-def _at_most(found: float, limit: float) -> bool:
-    return found <= limit
-
-
-def _length(value: Any) -> int:
-    return len(text_of(value))
-
-
-def _count(value: Any) -> int:
-    return len(items_of(value))
-
-
-_BUILDERS: Mapping[str, Callable[[_Compiler, Mapping[str, Any], Any], Check]] = {
-    "type": _type,
+_STRUCTURE: Mapping[str, Callable[[_Compiler, Mapping[str, Any], Any], Check]] = {
     "$ref": _ref,
-    "enum": _enum,
-    "const": _const,
-    "required": _required,
     "items": _items,
-    "uniqueItems": _unique,
     "oneOf": _one_of,
     "anyOf": _any_of,
     "allOf": _all_of,
     "not": _not,
     "if": _if,
-    "pattern": _pattern,
-    "multipleOf": _multiple,
-    "minimum": _bound("number", float, _at_least, "must be >= {limit} but found {found:g}"),
-    "maximum": _bound("number", float, _at_most, "must be <= {limit} but found {found:g}"),
-    "exclusiveMinimum": _bound(
-        "number", float, lambda found, limit: found > limit, "must be > {limit} but found {found:g}"
-    ),
-    "exclusiveMaximum": _bound(
-        "number", float, lambda found, limit: found < limit, "must be < {limit} but found {found:g}"
-    ),
-    "minLength": _bound("string", _length, _at_least, "length must be >= {limit}, but got {found}"),
-    "maxLength": _bound("string", _length, _at_most, "length must be <= {limit}, but got {found}"),
-    "minItems": _bound("array", _count, _at_least, "minimum {limit} items required, but found {found} items"),
-    "maxItems": _bound("array", _count, _at_most, "maximum {limit} items required, but found {found} items"),
-    "minProperties": _bound(
-        "object", len, _at_least, "minimum {limit} properties allowed, but found {found} properties"
-    ),
-    "maxProperties": _bound(
-        "object", len, _at_most, "maximum {limit} properties allowed, but found {found} properties"
-    ),
 }

@@ -17,7 +17,7 @@ from sonde.stacks.engine import Engine
 from sonde.stacks.errors import StacksError
 from sonde.stacks.goyaml import YamlError
 from sonde.stacks.schema import Problem
-from sonde.stacks.schema.compiled import Check
+from sonde.stacks.schema.failures import Check
 
 UNNAMED = "'stacks.name_template' (or the deprecated 'stacks.name_pattern') needs to be specified in 'atmos.yaml'"
 CACHES = frozenset({"sources", "imports", "deps", "deps_all"})  # where a component comes from, not what it is
