@@ -159,6 +159,26 @@ def test_a_refusal_tells_message_problems_once_and_trace_id(session, plane):
         push(session)
 
 
+@pytest.mark.parametrize(
+    ("call", "status", "tag", "hint"),
+    [
+        (push, 400, "ValidationError", "`settings.pro` block"),
+        (push, 400, "DriftDetectionValidationError", "both a `detect` and a `remediate` workflow"),
+        (lock, 400, "ValidationError", None),
+        (lock, 401, "", "id-token: write"),
+        (lock, 403, "", "per repository"),
+        (push, 404, "", "ATMOS_PRO_WORKSPACE_ID"),
+        (push, 500, "", "trace_id"),
+        (lock, 409, "LockConflict", None),
+    ],
+)
+def test_a_refusal_comes_with_its_next_step(session, plane, call, status, tag, hint):
+    plane.says((status, {"success": False, "errorTag": tag, "errorMessage": "no"}))
+    with pytest.raises(RefusedError) as caught:
+        call(session)
+    assert (hint in " ".join(caught.value.hints)) if hint else not caught.value.hints
+
+
 def test_a_page_of_a_proxy_is_named_by_its_status(session, plane):
     plane.says((502, b"<html>Bad Gateway</html>"))
     with pytest.raises(RefusedError, match="failed to unmarshal API response: HTTP status: 502 Bad Gateway"):

@@ -77,12 +77,18 @@ def value_of(body: bytes) -> str:
 
 
 def refusal(answer: Answer, *, operation: str = "") -> RefusedError:
-    """The server's no as an error: its message, its list of problems, its trace id, and what to do about it."""
+    """The server's no as an error: its message, its list of problems, its trace id, and what to do about it.
+
+    `operation` is put in front; an upload's begins with `Upload`, and its 400 is about settings.
+    """
+    about_settings = operation.startswith("Upload")
     try:
         said = read(answer.body, PROBLEMS)
     except DecodeError:
         text = f"failed to unmarshal API response: HTTP status: {answer.status} {answer.reason}"
-        return RefusedError(f"{operation}{text}", status=answer.status, hints=hints(answer.status, "", ""))
+        return RefusedError(
+            f"{operation}{text}", status=answer.status, hints=hints(answer.status, about_settings=False)
+        )
     message = said.message or f"API request failed with status {said.status or answer.status}"
     problems = tuple(dict.fromkeys(said.data.get("validationErrors", ())))
     return RefusedError(
@@ -90,7 +96,7 @@ def refusal(answer: Answer, *, operation: str = "") -> RefusedError:
         status=answer.status,
         tag=said.tag,
         trace_id=said.trace_id,
-        hints=hints(answer.status, said.tag, message),
+        hints=hints(answer.status, said.tag, message, about_settings=about_settings),
     )
 
 
@@ -106,9 +112,9 @@ def _described(message: str, problems: tuple[str, ...], trace_id: str) -> str:
     return f"{message}\n{bullets}" + (f"\n  {trace}" if trace else "")
 
 
-def hints(status: int, tag: str, message: str) -> list[str]:
+def hints(status: int, tag: str = "", message: str = "", *, about_settings: bool) -> list[str]:
     """The next step for a refusal. 409, 413, 422, 423 and 429 explain themselves by their message."""
-    if status == 400:
+    if status == 400 and about_settings:
         wants_workflows = tag == "DriftDetectionValidationError" or re.search(
             "drift detection|remediate workflow|detect workflow", message, re.IGNORECASE
         )
