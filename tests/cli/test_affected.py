@@ -224,3 +224,63 @@ def test_the_demos_change_affects_two_components_and_a_dependent(sonde, tmp_path
     assert [[below["component"] for below in each["dependents"]] for each in found] == [["api"], []]
     workflows = found[0]["settings"]["pro"]["pull_request"]["opened"]["workflows"]
     assert [call["inputs"]["component"] for call in workflows.values()] == ["cluster"]
+
+
+# ---------------------------------------------------------------- the table
+
+
+def test_the_listing_names_both_sides_and_takes_a_pattern_of_stacks(sonde, change):
+    change({"stacks/dev.yaml": BIGGER, "stacks/prod.yaml": BIGGER.replace("dev", "prod")})
+    done = sonde("list", "affected", "--base", "main", "--stack", "p*")
+    assert done.stdout == "enabled\tvpc\tprod\tterraform\tstack.metadata\t\n"
+    assert "✓ Compared main...refs/heads/feature" in done.stderr
+
+
+def test_the_listing_shows_dependents_once(sonde, change):
+    vpc = f"{BIGGER}    db:\n      vars: {{size: 1}}\n"
+    app = "    app:\n      dependencies: {components: [{component: vpc}, {component: db}]}\n"
+    change({"stacks/dev.yaml": vpc + app})
+    change({"stacks/dev.yaml": vpc.replace("size: 1", "size: 3").replace("size: 2", "size: 3") + app})
+    argv = ["--base", "HEAD~1", "--include-dependents", "--columns", "component", "--columns", "affected"]
+    assert sonde("list", "affected", *argv).stdout == "db\tstack.vars\nvpc\tstack.vars\napp\tdependent\n"
+
+
+# ---------------------------------------------------------------- CI
+
+
+@pytest.fixture
+def actions(checkout, tmp_path):
+    """Environment of a GitHub Actions job for an event; atmos.yaml says `ci.enabled`."""
+
+    def start(name, payload):
+        with (checkout / "atmos.yaml").open("a") as config:
+            config.write("ci: {enabled: true}\n")
+        (tmp_path / "event.json").write_text(json.dumps(payload))
+        return {
+            "GITHUB_ACTIONS": "true",
+            "GITHUB_EVENT_NAME": name,
+            "GITHUB_EVENT_PATH": str(tmp_path / "event.json"),
+            "GITHUB_SHA": "f" * 40,
+        }
+
+    return start
+
+
+def test_in_a_pull_request_the_upload_is_about_its_head(sonde, change, git, plane, actions):
+    change({"stacks/dev.yaml": BIGGER})
+    git("update-ref", "refs/remotes/origin/main", "main")
+    env = actions("pull_request", {"pull_request": {"head": {"sha": "1" * 40}, "base": {"ref": "main"}}})
+    done = sonde("describe", "affected", "--upload", env=env)
+    assert done.returncode == 0, done.stderr
+    body = plane.seen[0].body
+    assert (body["head_sha"], body["base_sha"], len(body["stacks"])) == ("1" * 40, git("rev-parse", "main"), 1)
+
+
+def test_a_push_uploads_nothing_and_an_explicit_base_overrules_the_event(sonde, change, git, plane, actions):
+    head = change({"stacks/dev.yaml": BIGGER})
+    env = actions("push", {"before": git("rev-parse", "main")})
+    done = sonde("describe", "affected", "--upload", env=env)
+    assert (done.returncode, plane.seen) == (1, [])
+    assert 'detected CI event "push"' in " ".join(done.stderr.split())
+    assert sonde("describe", "affected", "--upload", "--base", "main", env=env).returncode == 0
+    assert plane.seen[0].body["head_sha"] == head

@@ -145,18 +145,20 @@ def _merged(repository: Repository, event: Event, parents: list[str]) -> Iterato
     """
     if len(parents) > 1:
         yield parents[0]
-    recorded = event.text("pull_request", "base", "sha")
-    several = (event.part("pull_request", "commits") or 1) != 1
-    if several and recorded and not _holds_all(repository, event, recorded) and _is_below(repository, recorded):
+    recorded, commits = event.text("pull_request", "base", "sha"), event.part("pull_request", "commits")
+    if not recorded or not isinstance(commits, int) or commits < 2:
+        return
+    proposed = _fetched(repository, event.text("pull_request", "head", "sha"))
+    if proposed and _is_shallow(repository):
+        _fetch(repository, f"--deepen={commits}", _head(repository), proposed)
+    if _is_below(repository, recorded) and not (proposed and _holds_all(repository, proposed, recorded)):
         yield recorded
 
 
-def _holds_all(repository: Repository, event: Event, recorded: str) -> bool:
+def _holds_all(repository: Repository, proposed: str, recorded: str) -> bool:
     """Whether the commit at HEAD touches every file that the pull request touches, as a squashed one does."""
-    proposed = _fetched(repository, event.text("pull_request", "head", "sha"))
-    started = repository.merge_base(proposed, recorded) if proposed and _fetched(repository, recorded) else None
-    parent = _fetched(repository, "HEAD~1")
-    if not (proposed and started and parent):
+    started, parent = repository.merge_base(proposed, recorded), _fetched(repository, "HEAD~1")
+    if not (started and parent):
         return False
     return repository.changed(started, proposed) <= repository.changed(parent, "HEAD")
 

@@ -8,7 +8,7 @@ COMMANDS: Table = {
     "stacks": ("sonde.cli.list_inventory:stacks", "List the stacks."),
     "components": ("sonde.cli.list_inventory:components", "List the components and in how many stacks each is."),
     "instances": ("sonde.cli.list_inventory:instances", "List every component in every stack."),
-    "affected": ("sonde.cli.affected:list_command", "List what a change touches."),
+    "affected": ("sonde.cli.affected_list:command", "List what a change touches."),
 }
 
 

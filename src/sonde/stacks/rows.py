@@ -81,7 +81,7 @@ def of_components(found: Stacks, pattern: str = "") -> list[Row]:
     for each in sorted(chosen, key=lambda each: each.stack):
         row = rows.get((each.name, each.kind))
         if row is None:
-            row = rows[(each.name, each.kind)] = _instance_row(each) | {"type": each.kind, "stack_count": 0}
+            row = rows[(each.name, each.kind)] = of_instance(each) | {"type": each.kind, "stack_count": 0}
             kind = _map(each, "metadata").get("type")
             row["component_type"] = kind if isinstance(kind, str) else "real"
         metadata = _map(each, "metadata")
@@ -95,7 +95,7 @@ def of_components(found: Stacks, pattern: str = "") -> list[Row]:
 def of_instances(found: Stacks, pattern: str = "") -> list[Row]:
     """One row for each component in each stack, abstract ones left out, sorted by stack and component."""
     chosen = [each for each in found.instances if matches(pattern, each.stack) and not is_abstract(each)]
-    return [_instance_row(each) for each in sorted(chosen, key=lambda each: (each.stack, each.name))]
+    return [of_instance(each) for each in sorted(chosen, key=lambda each: (each.stack, each.name))]
 
 
 def is_abstract(instance: Instance) -> bool:
@@ -109,7 +109,7 @@ def where(rows: Sequence[Row], predicate: str) -> list[Row]:
     return [row for row in rows if yq.truth(yq.evaluate(row, predicate))]
 
 
-def _instance_row(each: Instance) -> Row:
+def of_instance(each: Instance) -> Row:
     metadata = _map(each, "metadata")
     folder, kind, description = (metadata.get(name) for name in ("component", "type", "description"))
     return {

@@ -1,0 +1,82 @@
+"""`sonde list affected`: what a change touches, as a table (stacks.md §9, §10)."""
+
+from typing import Any
+
+import click
+
+from sonde.cli import affected_base, affected_question, process, tables
+from sonde.cli.affected_question import Answer, Question
+from sonde.cli.describe_stacks import function_flags
+from sonde.cli.options import flags_of, global_flags
+from sonde.cli.tables import Column
+from sonde.stacks import rows
+from sonde.stacks.rows import Row
+
+AFFECTED = tables.Kind(
+    tuple(
+        Column(name, f"{{{{ .{name.lower()} }}}}")
+        for name in ("Status", "Component", "Stack", "Type", "Affected", "File")
+    ),
+    "list.affected.columns",
+    "list.affected.format",
+    "",
+    "No affected components found",
+)
+
+
+@click.command(name="affected")
+@affected_question.affected_flags
+@click.option("-f", "--format", "form", default=None, help="table, json, yaml, csv, tsv, tree or matrix.")
+@click.option("--columns", multiple=True, help="Columns, as Name={{ .field }}.")
+@click.option("--sort", default="", help="Columns to sort by, e.g. stack:asc,component:desc.")
+@click.option("--delimiter", default="", help="Delimiter of csv and tsv.")
+@function_flags
+@global_flags
+@click.pass_context
+def command(ctx: click.Context, /, **given: Any) -> None:
+    """List what a change touches."""
+    world = process.current()
+    pattern = given["stack"]  # a pattern here: all stacks are compared, those that match are shown
+    question = affected_question.ask(world, flags_of(ctx), {**given, "stack": ""}, validated=False)
+    answer = affected_question.answer(question, affected_question.event_of(question))
+    world.stderr.write(f"✓ Compared {_base_name(given)}...{_head_name(question, answer)}\n")
+    shown = [row for row in _rows(question, answer) if rows.matches(pattern, row["stack"])]
+    if not shown:
+        world.stderr.write(f"▶ {AFFECTED.nothing}\n")
+        return
+    columns = tables.columns(given["columns"], question.config.get(AFFECTED.columns_at), AFFECTED.defaults)
+    table = tables.table(shown, columns, given["sort"])
+    tables.write(
+        table, given["form"] or question.config.get(AFFECTED.format_at) or "", given["delimiter"], world.stdout
+    )
+
+
+def _base_name(given: dict[str, Any]) -> str:
+    named = (given[name] for name in ("base", "sha", "ref", "repo_path"))
+    return next((name for name in named if name), affected_base.DEFAULT)
+
+
+def _head_name(question: Question, answer: Answer) -> str:
+    """The branch that is checked out, else the commit."""
+    done = question.repository.run("symbolic-ref", "--quiet", "HEAD")
+    return done.stdout.decode().strip() or answer.base.head
+
+
+def _rows(question: Question, answer: Answer) -> list[Row]:
+    """What is affected, and with `--include-dependents` what depends on it, each instance once."""
+    found = {}
+    for each in answer.found:
+        changed = {
+            "type": each.instance.kind,
+            "affected": each.reasons[0],
+            "file": each.file or each.folder,
+            "deleted": bool(each.deletion),
+        }
+        found[(each.instance.stack, each.instance.name)] = rows.of_instance(each.instance) | changed
+    if question.given["include_dependents"]:
+        graph = answer.graph(question)
+        for each in answer.found:
+            for below in graph.all_below(each.instance.stack, each.instance.name):
+                marks = {"type": below.kind, "affected": "dependent", "file": "", "deleted": False}
+                found.setdefault((below.stack, below.name), rows.of_instance(below) | marks)
+    return list(found.values())

@@ -1,0 +1,182 @@
+"""The comparison behind `describe affected` and `list affected`: flags, project, repository, base (stacks.md §10)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sonde.cli import affected_base, git, inventory
+from sonde.cli.affected_base import Base, Event
+from sonde.cli.describe_stacks import options_of
+from sonde.cli.errors import CliError, GitError
+from sonde.cli.process import Process
+from sonde.stacks import kinds
+from sonde.stacks.affected.changes import Changes, Modules
+from sonde.stacks.affected.compare import Affected, compare, index
+from sonde.stacks.affected.dependents import Graph
+from sonde.stacks.affected.gittree import GitTree, MappedTree
+from sonde.stacks.affected.load import base_side, head_side
+from sonde.stacks.affected.reasons import Rules
+from sonde.stacks.affected.repository import Repository, open_repository
+from sonde.stacks.config import Config
+from sonde.stacks.engine import Engine, Instance, Options
+
+WITH_FOLDER = (*kinds.BUILT_IN, kinds.CONTAINER)
+BaseTree = GitTree | MappedTree
+ERROR_MODES = ("", "warn", "silent", "strict")
+BASE_FLAGS = (
+    click.option(
+        "--base", default="", help="Branch, tag, reference or commit to compare with [origin's default branch]."
+    ),
+    click.option("--ref", default="", help="Deprecated: use --base."),
+    click.option("--sha", default="", help="Deprecated: use --base."),
+    click.option("--repo-path", default="", help="Compare with another checkout of the repository."),
+    click.option("--clone-target-ref", type=bool, default=False, flag_value=True, is_flag=False, hidden=True),
+    click.option("--ssh-key", default="", hidden=True),
+    click.option("--ssh-key-password", default="", hidden=True),
+)
+SCOPE_FLAGS = (
+    click.option("-s", "--stack", default="", help="Only this stack, by its name."),
+    click.option("--include-dependents", is_flag=True, help="Also what depends on what is affected."),
+    click.option("--exclude-locked", is_flag=True, help="Leave out components with `metadata.locked: true`."),
+)
+
+
+@dataclass(frozen=True)
+class Question:
+    """A project, its repository, and what is asked about them."""
+
+    world: Process
+    config: Config
+    engine: Engine
+    repository: Repository
+    options: Options
+    given: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is affected, and everything that HEAD has."""
+
+    base: Base
+    found: list[Affected]
+    instances: tuple[Instance, ...]
+
+    def graph(self, question: Question) -> Graph:
+        """Who depends on whom; with `--stack`, in that stack alone."""
+        return Graph(self.instances, only_stack=question.given["stack"])
+
+
+def affected_flags(command: Any) -> Any:
+    """Give a command the flags that say what is compared and how much of it."""
+    for option in reversed((*BASE_FLAGS, *SCOPE_FLAGS)):
+        command = option(command)
+    return command
+
+
+def ask(world: Process, flags: Mapping[str, Any], given: Mapping[str, Any], *, validated: bool) -> Question:
+    """Open project and repository, and refuse what does not fit together. Raises CliError and StacksError.
+
+    `flags` are the global ones, `given` the command's own; `validated` asks for full validation (stacks.md §13.1).
+    """
+    config, engine = inventory.open_project(world, flags)
+    mode = given["error_mode"] or world.env.get("ATMOS_DESCRIBE_ERROR_MODE") or config.get("describe.error_mode") or ""
+    if mode not in ERROR_MODES:
+        raise CliError(f'invalid error mode\n\n"{mode}"', hints=["Use warn, silent or strict."])
+    if validated:
+        inventory.validate(config, engine)
+    if given["repo_path"] and any(given[name] for name in ("base", "ref", "sha", "ssh_key", "ssh_key_password")):
+        raise CliError(
+            "if the '--repo-path' flag is specified, the '--base', '--ref', '--sha', '--ssh-key' and "
+            "'--ssh-key-password' flags can't be used"
+        )
+    for name in ("ref", "sha"):
+        if given[name]:
+            world.stderr.write(f"Flag --{name} has been deprecated, use --base instead\n")
+    repository = open_repository(str(config.cwd), world.env)
+    if repository is None:
+        raise GitError(
+            "repository does not exist",
+            hints=["`describe affected` compares two commits: run it inside a git checkout."],
+        )
+    git.repository(git.find(config.cwd))  # a remote that is no URL of a host is refused, as everywhere
+    options = options_of(mode, {**given, "error_mode": mode}, stack=given["stack"])
+    return Question(world, config, engine, repository, options, given)
+
+
+def runs_in_ci(config: Config) -> bool:
+    """Whether atmos.yaml wants CI to be noticed."""
+    return config.get("ci.enabled") is True
+
+
+def event_of(question: Question) -> Event | None:
+    """The CI event that says what the base is; None where a flag says it, or nothing does."""
+    given = question.given
+    if any(given[name] for name in ("base", "ref", "sha", "repo_path")):
+        return None
+    return affected_base.detected_event(question.world.env, enabled=runs_in_ci(question.config))
+
+
+def answer(question: Question, event: Event | None) -> Answer:
+    """Compare. Raises StacksError, and GitError where the base is not here."""
+    engine, given = question.engine, question.given
+    base, tree, changed = _other_checkout(question) if given["repo_path"] else _commit(question, event)
+    try:
+        everything = head_side(engine, question.options)
+        before = base_side(question.config, tree, question.world.env, question.options)
+    finally:
+        tree.close()
+    changes = Changes(f"{question.repository.root}/{path}" for path in changed)
+    modules = Modules(engine.tree, changes, str(question.config.component_base(kinds.TERRAFORM)))
+    stack = given["stack"]
+    found = compare(index(everything, stack), index(before, stack), _rules(question), changes, modules)
+    return Answer(base, found, everything)
+
+
+def _rules(question: Question) -> Rules:
+    project, get = question.engine.project, question.config.get
+    return Rules(
+        cwd=project.cwd,
+        base_path=project.base_path,
+        component_paths={kind: str(get(f"components.{kind}.base_path") or "") for kind in WITH_FOLDER},
+        sections=tuple(get("describe.affected.sections") or ()),
+        exclude_locked=question.given["exclude_locked"],
+        rendered=question.options.process_templates and project.templates_enabled,
+    )
+
+
+def _commit(question: Question, event: Event | None) -> tuple[Base, BaseTree, frozenset[str]]:
+    """The base as git's objects. Files changed between the commits; the configuration is also the working tree's."""
+    repository = question.repository
+    base = _base(question, event)
+    tree = GitTree(repository, base.commit, question.engine.tree, repository.changed(base.commit))
+    return base, tree, repository.changed(base.commit, "HEAD")
+
+
+def _base(question: Question, event: Event | None) -> Base:
+    repository, given = question.repository, question.given
+    named = given["base"] or given["sha"] or given["ref"]
+    if named:
+        return affected_base.explicit(repository, named)
+    if event is not None:
+        return affected_base.from_event(repository, event, question.world.env)
+    return affected_base.default(repository)
+
+
+def _other_checkout(question: Question) -> tuple[Base, BaseTree, frozenset[str]]:
+    """The base of `--repo-path`: its files as they lie there, and the commit at its HEAD."""
+    here, path = question.repository, str(question.config.cwd / question.given["repo_path"])
+    there = open_repository(path, question.world.env) if Path(path).is_dir() else None
+    commit = there.commit("HEAD") if there else None
+    if there is None or commit is None:
+        raise GitError(
+            "repository does not exist\n\nthe target remote repo is not a Git repository. Check that it was "
+            "initialized and has '.git' folder",
+            hints=[f"--repo-path {question.given['repo_path']} must be a checkout with at least one commit."],
+        )
+    head = affected_base.explicit(here, "HEAD").commit
+    ours, theirs = here.listing(head), there.listing(commit)
+    changed = frozenset(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
+    return Base(commit, head), MappedTree(here.root, there.root, question.engine.tree), changed
