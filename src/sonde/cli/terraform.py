@@ -82,9 +82,10 @@ def _require_names(call: Call) -> None:
 
 def _version(home: Project, call: Call) -> int:
     """The tool's own answer; no stack is needed for it."""
-    from sonde.cli.tf import run
+    from sonde.cli.tf import environment, run
 
-    code = run.tool([home.config.command("terraform"), "version", *call.passed], home.process.cwd, home.process.env)
+    env = {**home.process.env, **environment.nested(home.process.env)}
+    code = run.tool([home.config.command("terraform"), "version", *call.passed], home.process.cwd, env)
     if code:
         raise ToolError(code)
     return 0

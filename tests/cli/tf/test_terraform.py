@@ -246,3 +246,39 @@ def test_backends_of_all_instances_go_where_the_template_says(terraform, tmp_pat
         'terraform {\n  backend "local" {\n    path          = "../../../state/terraform.tfstate"\n'
         '    workspace_dir = "../../../state/ws"\n  }\n}\n'
     )
+
+
+def test_files_of_the_generate_section_are_written_when_atmos_yaml_says_so(terraform, project, checkout):
+    text = (checkout / "atmos.yaml").read_text()
+    (checkout / "atmos.yaml").write_text(
+        text.replace("plugin_cache: false", "plugin_cache: false\n    auto_generate_files: true")
+    )
+    generate = "vars: {size: 2}\n      generate: {extra.tf.json: {locals: {x: 1}}, note.txt: hello}"
+    (checkout / "stacks" / "dev.yaml").write_text(STACK.replace("vars: {size: 2}", generate))
+    assert terraform("init", "app/web", "-s", "dev").returncode == 0
+    assert json.loads((project.path / "extra.tf.json").read_text()) == {"locals": {"x": 1}}
+    assert (project.path / "note.txt").read_text() == "hello"
+    assert terraform("clean", "app/web", "-s", "dev", "--force").returncode == 0
+    assert [path.name for path in project.path.iterdir()] == ["main.tf"]
+
+
+def test_a_generated_file_stays_in_its_folder(terraform, checkout):
+    generate = 'vars: {size: 2}\n      generate: {"../../../atmos.yaml": gotcha}'
+    (checkout / "stacks" / "dev.yaml").write_text(STACK.replace("vars: {size: 2}", generate))
+    done = terraform("generate", "files", "app/web", "-s", "dev")
+    assert done.returncode == 1
+    assert "lies outside" in done.stderr
+    assert "gotcha" not in (checkout / "atmos.yaml").read_text()
+
+
+def test_outputs_for_github_go_to_the_jobs_own_file(terraform, tmp_path):
+    terraform("deploy", "app/web", "-s", "dev")
+    done = terraform("output", "app/web", "-s", "dev", "--format", "github", GITHUB_OUTPUT=str(tmp_path / "out"))
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "size=2\n" in (tmp_path / "out").read_text()
+
+
+def test_what_a_stack_asks_for_and_is_not_done_is_said(terraform, checkout):
+    hooks = "vars: {size: 2}\n      hooks: {store: {events: [after-terraform-apply]}}"
+    (checkout / "stacks" / "dev.yaml").write_text(STACK.replace("vars: {size: 2}", hooks))
+    assert "Hooks are not run." in terraform("init", "app/web", "-s", "dev").stderr

@@ -40,7 +40,12 @@ def _targets(home: Project, call: Call, found: Instance) -> list[Path]:
         names.append(files.BACKEND)
     if call.on("everything"):
         names += [f"terraform.tfstate.d/{subject.workspace}", "terraform.tfstate", "terraform.tfstate.backup"]
-    return [folder / name for name in names]
+    generated = files.generated(folder, found.section("generate")) if _generates(home) else {}
+    return [*(folder / name for name in names), *generated]
+
+
+def _generates(home: Project) -> bool:
+    return home.config.get("components.terraform.auto_generate_files") is True
 
 
 def _agreed(home: Project, targets: list[Path]) -> bool:

@@ -16,7 +16,7 @@ def of(home: Project, instance: Instance, *, secrets: bool = True) -> dict[str, 
     env |= {name: text(value) for name, value in instance.section("env").items() if value is not None}
     env["ATMOS_CLI_CONFIG_PATH"] = str(home.config.folder or "")
     env["ATMOS_BASE_PATH"] = str(home.config.base_path)
-    env["ATMOS_SHLVL"] = str(_level(ours.get("ATMOS_SHLVL", "")) + 1)
+    env |= nested(ours)
     env["TF_IN_AUTOMATION"] = "true"
     agent = ours.get("TF_APPEND_USER_AGENT") or home.config.get("components.terraform.append_user_agent")
     if agent:
@@ -25,15 +25,17 @@ def of(home: Project, instance: Instance, *, secrets: bool = True) -> dict[str, 
     return env | (_secrets(instance) if secrets else {})
 
 
+def nested(env: Mapping[str, str]) -> dict[str, str]:
+    """How deep calls are nested in each other."""
+    level = env.get("ATMOS_SHLVL", "")
+    return {"ATMOS_SHLVL": str(int(level) + 1 if level.isdecimal() else 1)}
+
+
 def text(value: Any) -> str:
     """A value of `env` as a process gets it: scalars as Go prints them, the rest as JSON."""
     if isinstance(value, str):
         return value
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-
-
-def _level(written: str) -> int:
-    return int(written) if written.isdecimal() else 0
 
 
 def _secrets(instance: Instance) -> dict[str, str]:

@@ -29,7 +29,7 @@ def execute(home: Project, call: Call, instance: Instance) -> int:
     if call.on("dry-run"):
         return _show(home, chosen, instance)
     write_files(instance, switches, varfile=chosen.write_varfile)
-    env = environment.of(home, instance)
+    env = environment.of(home, instance) | _for_import(call, instance)
     code = _before(home, chosen, instance, env)
     if code:
         return code
@@ -53,6 +53,7 @@ def switches_of(home: Project, call: Call) -> Switches:
         pass_vars=choose("init.pass_vars", "init-pass-vars"),
         skip_planfile=choose("plan.skip_planfile", "skip-planfile"),
         generate_backend=choose("auto_generate_backend_file", "auto-generate-backend-file"),
+        generate_files=choose("auto_generate_files"),
     )
 
 
@@ -101,6 +102,10 @@ def write_files(instance: Instance, switches: Switches, *, varfile: bool) -> Non
         files.write(
             folder / files.BACKEND, files.backend(subject.backend_type, instance.section("backend"), subject.workspace)
         )
+    if switches.generate_files:
+        for path, content in files.generated(folder, instance.section("generate")).items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(content, encoding="utf-8")
     if instance.section("providers"):
         files.write(folder / files.PROVIDERS, files.providers(instance.section("providers")))
     required = files.required(
@@ -153,6 +158,12 @@ def _main(home: Project, chosen: Steps, instance: Instance, env: Mapping[str, st
     table = home.config.get("components.terraform.ci.exit_codes") or {}
     success = {int(key): bool(value) for key, value in table.items()}
     return steps.exit_code(code, ci_enabled=home.config.get("ci.enabled") is True, success=success)
+
+
+def _for_import(call: Call, instance: Instance) -> dict[str, str]:
+    """The AWS provider has no configuration yet when resources are imported: it gets the instance's region."""
+    region = instance.section("vars").get("region")
+    return {"AWS_REGION": region} if call.name == "import" and isinstance(region, str) else {}
 
 
 def _tidy(chosen: Steps, instance: Instance) -> None:

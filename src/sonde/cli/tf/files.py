@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from sonde.cli.errors import CliError
+from sonde.cli.tf import hcl
 
 BACKEND = "backend.tf.json"
 PROVIDERS = "providers_override.tf.json"
@@ -61,6 +62,30 @@ def required(version: str, wanted: Mapping[str, Any]) -> dict[str, Any]:
         **({"required_providers": dict(wanted)} if wanted else {}),
     }
     return {"terraform": block} if block else {}
+
+
+def generated(folder: Path, section: Mapping[str, Any]) -> dict[Path, str]:
+    """The files of a component's `generate` section with their content: texts as they are, maps by the name's ending.
+
+    Raises CliError for a name that leads out of the folder.
+    """
+    found: dict[Path, str] = {}
+    for name, content in section.items():
+        path = (folder / name).resolve()
+        if not path.is_relative_to(folder.resolve()):
+            raise CliError(f"generate: {name} lies outside of the component's folder {folder}")
+        found[path] = content if isinstance(content, str) else _structured(name, content)
+    return found
+
+
+def _structured(name: str, content: Any) -> str:
+    if name.endswith((".tf", ".hcl", ".tfvars")) and isinstance(content, Mapping):
+        return hcl.attributes(content)
+    if name.endswith((".yaml", ".yml")):
+        from sonde.stacks import yamldump
+
+        return yamldump.dump(content)
+    return as_json(content)
 
 
 def _filled(value: Any, workspace: str) -> Any:

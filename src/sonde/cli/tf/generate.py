@@ -11,6 +11,7 @@ from sonde.cli.tf import instance as instances
 from sonde.cli.tf.argv import Call
 from sonde.cli.tf.execute import write_varfile
 from sonde.cli.tf.instance import Instance, require_folder
+from sonde.stacks import yamldump
 
 TOKENS = ("namespace", "tenant", "environment", "region", "stage")
 
@@ -56,7 +57,7 @@ def _varfiles(home: Project, call: Call) -> None:
     template = call.values.get("file-template", "")
     if not template:
         raise UsageError('required flag "file-template" not set')
-    render = _renderer(call.values.get("format", "json"), VARFILE_FORMATS)
+    render = _renderer(call.values.get("format", "hcl"), VARFILE_FORMATS)
     for each in _all(home, call):
         hidden = each.secret_variables
         variables = {name: item for name, item in each.section("vars").items() if name not in hidden}
@@ -83,23 +84,14 @@ def _backends(home: Project, call: Call) -> None:
 def _files(home: Project, call: Call) -> None:
     """The files of the component's `generate` section."""
     found = _one(home, call)
-    for name, content in found.section("generate").items():
-        path = (found.folder / name).resolve()
-        if not path.is_relative_to(found.folder.resolve()):
-            raise CliError(f"generate: {name} lies outside of the component's folder")
+    for path, content in files.generated(found.folder, found.section("generate")).items():
         if call.on("dry-run"):
             home.process.stderr.write(f"Would write {_shown(home, path)}\n")
         elif call.on("clean"):
             path.unlink(missing_ok=True)
         else:
-            _write(path, content if isinstance(content, str) else _structured(name, content))
+            _write(path, content)
             home.process.stderr.write(f"✓ Generated {_shown(home, path)}\n")
-
-
-def _structured(name: str, content: Any) -> str:
-    if name.endswith((".tf", ".hcl", ".tfvars")) and isinstance(content, Mapping):
-        return hcl.attributes(content)
-    return files.as_json(content)
 
 
 KINDS: Mapping[str, Callable[[Project, Call], None]] = {
@@ -109,7 +101,11 @@ KINDS: Mapping[str, Callable[[Project, Call], None]] = {
     "backends": _backends,
     "files": _files,
 }
-VARFILE_FORMATS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {"json": files.as_json, "hcl": hcl.attributes}
+VARFILE_FORMATS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    "hcl": hcl.attributes,
+    "json": files.as_json,
+    "yaml": lambda variables: yamldump.dump(dict(variables)),
+}
 BACKEND_FORMATS: Mapping[str, Callable[[str, Mapping[str, Any]], str]] = {
     "json": lambda kind, settings: files.as_json(files.backend(kind, settings, "")),
     "hcl": hcl.backend,

@@ -35,7 +35,7 @@ def run_format(home: Project, call: Call) -> int:
         text = single(name, values[name], form)
     else:
         text = FORMATS[form](shaped(values, flatten=call.on("flatten"), uppercase=call.on("uppercase")))
-    target = call.values.get("output-file", "")
+    target = call.values.get("output-file") or (home.process.env.get("GITHUB_OUTPUT") if form == "github" else "")
     if target:
         with (home.process.cwd / target).open("a", encoding="utf-8") as file:
             file.write(text)

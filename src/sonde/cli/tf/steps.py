@@ -24,6 +24,7 @@ class Switches:
     pass_vars: bool = False
     skip_planfile: bool = False
     generate_backend: bool = True
+    generate_files: bool = False
 
 
 @dataclass(frozen=True)
