@@ -19,11 +19,14 @@ from sonde.server.github.client import GitHub
 from sonde.server.github.deliver import Delivery, OnOutcome, Sender
 from sonde.server.github.model import Kind
 from sonde.server.instances import api as instances
+from sonde.server.instances import pages as instance_pages
 from sonde.server.jobs import Loop
 from sonde.server.kernel.db import Database
 from sonde.server.kernel.http import Call, Reply
 from sonde.server.locks import api as locks
 from sonde.server.pulls import api as pulls
+from sonde.server.locks import pages as lock_pages
+from sonde.server.pulls import pages as pull_pages
 from sonde.server.pulls.senders import CheckSender, CommentSender
 from sonde.server.pulls.service import on_pull_request, on_workflow_run
 from sonde.server.settings import Settings
@@ -66,8 +69,15 @@ class Page:
 
 
 PAGES: tuple[Page, ...] = (
+    Page("GET", "/", pull_pages.overview),
+    Page("GET", "/locks", lock_pages.locks),
+    Page("GET", "/instances", instance_pages.repositories),
     Page("GET", "/deliveries", partial(webhook_pages.deliveries, waiting=upload_pages.waiting)),
     Page("GET", "/deliveries/{guid:path}", webhook_pages.delivery),
+    Page("GET", "/{owner}/{repo}/instances", instance_pages.instances),
+    Page("GET", "/{owner}/{repo}/instance", instance_pages.instance),
+    Page("GET", "/{owner}/{repo}/pull/{number}", pull_pages.pull),
+    Page("POST", "/{owner}/{repo}/pull/{number}/allow", pull_pages.allow),
 )
 
 EVENTS: Mapping[tuple[str, str], Handler] = {

@@ -8,10 +8,10 @@ from sonde.server.workspaces.model import Repository, Workspace
 VOID = {"meta", "link", "img", "br", "input", "hr"}
 
 
-def linked_repository(tx, name="infra", github_id=1):
-    if workspaces.workspace(tx, "ws_web") is None:
-        workspaces.put_workspace(tx, Workspace("ws_web", "web"))
-    repository = Repository(f"repo_{name}", "ws_web", github_id, 9, "acme", name, 5)
+def linked_repository(tx, name="infra", github_id=1, *, workspace="ws_web", shown=None):
+    if workspaces.workspace(tx, workspace) is None:
+        workspaces.put_workspace(tx, Workspace(workspace, workspace))
+    repository = Repository(f"repo_{name}", workspace, github_id, 9, "acme", shown or name, 5)
     workspaces.put_repository(tx, repository)
     return repository
 

@@ -159,3 +159,10 @@ def test_an_administrator_gets_another_link(open_browser, tmp_path, database_url
     answer = CliRunner().invoke(admin.group, ["sign-in-link"], catch_exceptions=False)
     assert answer.output.startswith("http://sonde.test/login?token=")
     assert browser.get(answer.output.strip().removeprefix("http://sonde.test")).status_code == 303
+
+
+@pytest.mark.parametrize(
+    "path", ["/deliveries/%00", "/acme/infra/instances?q=%00", "/acme%00/infra/pull/7", "/deliveries?state=%00"]
+)
+def test_an_address_that_no_database_can_look_up_is_refused(browser, path):
+    assert browser.get(path).status_code == 400

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    func,
     select,
     update,
 )
@@ -290,9 +291,18 @@ def open_named(tx: Tx, repository_id: str, words: Sequence[str]) -> Dispatch | N
     return _dispatch(row) if row else None
 
 
-def newest_triggers(tx: Tx, limit: int) -> list[Trigger]:
-    """The newest triggers of every repository, for the pages."""
-    return [
-        _trigger(row)
-        for row in tx.all(select(triggers).order_by(triggers.c.created_at.desc(), triggers.c.id.desc()).limit(limit))
-    ]
+def blocked_because(tx: Tx, trigger_ids: Sequence[str]) -> dict[str, str]:
+    """For each trigger with a dispatch that waits for a lock, one of the reasons."""
+    query = select(dispatches.c.trigger_id, func.min(dispatches.c.because).label("because"))
+    blocked = query.where(dispatches.c.trigger_id.in_(trigger_ids), dispatches.c.state == State.BLOCKED)
+    return {row.trigger_id: row.because for row in tx.all(blocked.group_by(dispatches.c.trigger_id))}
+
+
+def counts(tx: Tx, trigger_ids: Sequence[str]) -> dict[str, dict[State, int]]:
+    """How many dispatches of each trigger are in each state."""
+    query = select(dispatches.c.trigger_id, dispatches.c.state, func.count().label("many"))
+    mine = query.where(dispatches.c.trigger_id.in_(trigger_ids)).group_by(dispatches.c.trigger_id, dispatches.c.state)
+    found: dict[str, dict[State, int]] = {}
+    for row in tx.all(mine):
+        found.setdefault(row.trigger_id, {})[State(row.state)] = row.many
+    return found

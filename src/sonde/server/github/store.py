@@ -182,3 +182,16 @@ def of_repository(tx: Tx, repository_id: str) -> Sequence[Row[Any]]:
     return tx.all(
         select(effects).where(effects.c.repository_id == repository_id).order_by(effects.c.created_at, effects.c.slot)
     )
+
+
+def of_subjects(tx: Tx, repository_id: str, subject_ids: Sequence[str]) -> list[Effect]:
+    """The effects for these triggers and dispatches, oldest first."""
+    mine = (effects.c.repository_id == repository_id, effects.c.subject_id.in_(subject_ids))
+    return [_effect(row) for row in tx.all(select(effects).where(*mine).order_by(effects.c.created_at, effects.c.slot))]
+
+
+def troubled(tx: Tx, limit: int) -> list[Effect]:
+    """Effects that GitHub has not taken at the first try and that are not given up, longest waiting first."""
+    unsent = effects.c.state.in_((EffectState.PLANNED, EffectState.LOST, EffectState.SENDING))
+    query = select(effects).where(unsent, effects.c.because != "").order_by(effects.c.updated_at).limit(limit)
+    return [_effect(row) for row in tx.all(query)]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, Row, Table, Text, insert, select
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, Row, Table, Text, func, insert, select
 
 from sonde.server.instances.model import Instance, Status
 from sonde.server.kernel.db import Tx, metadata
@@ -101,6 +101,26 @@ def of_repository(tx: Tx, repository_id: str) -> list[Instance]:
         .order_by(instances.c.stack, instances.c.component)
     )
     return [_instance(row) for row in tx.all(query)]
+
+
+def search(tx: Tx, repository_id: str, *, text: str, status: str, limit: int) -> list[Instance]:
+    """Instances whose stack or component holds `text` (its letters' case does not count) and that have `status`, if given."""
+    query = select(instances).where(instances.c.repository_id == repository_id)
+    if text:
+        either = instances.c.stack.icontains(text, autoescape=True)
+        query = query.where(either | instances.c.component.icontains(text, autoescape=True))
+    if status:
+        query = query.where(instances.c.status == status)
+    return [_instance(row) for row in tx.all(query.order_by(instances.c.stack, instances.c.component).limit(limit))]
+
+
+def counts(tx: Tx) -> dict[str, dict[Status, int]]:
+    """How many instances of each repository have each status."""
+    query = select(instances.c.repository_id, instances.c.status, func.count().label("many"))
+    found: dict[str, dict[Status, int]] = {}
+    for row in tx.all(query.group_by(instances.c.repository_id, instances.c.status)):
+        found.setdefault(row.repository_id, {})[Status(row.status)] = row.many
+    return found
 
 
 def history(tx: Tx, repository_id: str, stack: str, component: str, limit: int) -> Sequence[Row[Any]]:

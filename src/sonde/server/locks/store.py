@@ -242,3 +242,16 @@ def newest_fence_of(tx: Tx, repository_id: str, instance: str, holder_id: str) -
 def history(tx: Tx, limit: int) -> Sequence[Row[Any]]:
     """The newest events of all keys."""
     return tx.all(select(lock_events).order_by(lock_events.c.at.desc(), lock_events.c.id.desc()).limit(limit))
+
+
+def lapsed(tx: Tx, limit: int) -> list[LockRow]:
+    """Locks whose time ran out before anybody gave them back, newest first: their run may still work (ruling 18)."""
+    over = (locks.c.released_at.is_(None), locks.c.expires_at <= tx.now)
+    return [_lock(row) for row in tx.all(select(locks).where(*over).order_by(locks.c.expires_at.desc()).limit(limit))]
+
+
+def history_of(tx: Tx, repository_id: str, instance: str, limit: int) -> Sequence[Row[Any]]:
+    """The newest events of one key."""
+    mine = (lock_events.c.repository_id == repository_id, lock_events.c.instance == instance)
+    newest = select(lock_events).where(*mine).order_by(lock_events.c.fence.desc(), lock_events.c.id.desc())
+    return tx.all(newest.limit(limit))

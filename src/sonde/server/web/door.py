@@ -17,6 +17,7 @@ from sonde.server.kernel.log import log
 from sonde.server.web import signin
 from sonde.server.web.model import Goto, PageHandler, View
 from sonde.server.web.render import Renderer
+from sonde.wire.envelope import ErrorTag
 
 FORM_CAP = 64 * 1024  # bytes
 HEADERS = {
@@ -121,10 +122,14 @@ def _endpoint(door: Door, answer: Answer) -> Endpoint:
 
 
 async def _call(request: Request, trace_id: str) -> Call:
+    body = await read_body(request, FORM_CAP)
+    nul = "\x00" in request.scope["path"] or "%00" in str(request.query_params)
+    if nul or b"%00" in body or b"\x00" in body:
+        raise RefusedError(400, ErrorTag.BAD_REQUEST, "The address holds the character NUL, which names nothing here.")
     return Call(
         method=request.method,
         path=request.url.path,
-        body=await read_body(request, FORM_CAP),
+        body=body,
         headers=dict(request.headers.items()),
         query=dict(request.query_params),
         parameters=dict(request.path_params),

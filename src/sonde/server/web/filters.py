@@ -9,6 +9,7 @@ from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
 _URL = re.compile(r"https?://[^\s<>\"']+[^\s<>\"'.,;:!?)\]]")
+_RUN = re.compile(r"/actions/runs/(\d+)$")
 _SPANS = ((60_000, 1_000, "s"), (3_600_000, 60_000, "min"), (172_800_000, 3_600_000, "h"))
 
 
@@ -61,7 +62,10 @@ def linked(text: str) -> Markup:
     end = 0
     for found in _URL.finditer(text):
         done.append(escape(text[end : found.start()]))
-        done.append(Markup('<a href="{0}" rel="noopener noreferrer">{0}</a>').format(found.group()))
+        url = found.group()
+        run = _RUN.search(url)  # "run 777" reads better than the whole address of the run
+        shown = run.group(1) if run else url
+        done.append(Markup('<a href="{}" rel="noopener noreferrer">{}</a>').format(url, shown))
         end = found.end()
     done.append(escape(text[end:]))
     return Markup("").join(done)

@@ -114,6 +114,14 @@ def repository_by_name(tx: Tx, workspace_id: str, owner: str, name: str) -> Repo
     return _repository(tx.one(query))
 
 
+def repositories_named(tx: Tx, owner: str, name: str) -> list[Repository]:
+    """Every link of the repository with this name, in any workspace, whatever the case of its letters."""
+    query = select(repositories).where(
+        func.lower(repositories.c.owner) == owner.lower(), func.lower(repositories.c.name) == name.lower()
+    )
+    return [found for row in tx.all(query.order_by(repositories.c.id)) if (found := _repository(row))]
+
+
 def all_repositories(tx: Tx) -> Sequence[Repository]:
     """Every linked repository, by name."""
     rows = tx.all(select(repositories).order_by(repositories.c.owner, repositories.c.name, repositories.c.id))
