@@ -24,8 +24,8 @@ from sonde.server.jobs import Loop
 from sonde.server.kernel.db import Database
 from sonde.server.kernel.http import Call, Reply
 from sonde.server.locks import api as locks
-from sonde.server.pulls import api as pulls
 from sonde.server.locks import pages as lock_pages
+from sonde.server.pulls import api as pulls
 from sonde.server.pulls import pages as pull_pages
 from sonde.server.pulls.senders import CheckSender, CommentSender
 from sonde.server.pulls.service import on_pull_request, on_workflow_run

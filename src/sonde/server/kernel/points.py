@@ -55,7 +55,7 @@ CRASH_POINTS: Mapping[str, Point] = {
     # not of the loop
     "admin.change": Point("an administrator's command", story=False),
     "run.allow": Point("a member allows a held pull request at one SHA", story=False),
-    "page.session": Point("a browser exchanges the one-time token for a cookie", story=False),
+    "page.session": Point("a one-time link is made at the start, or a browser exchanges it for a cookie"),
 }
 
 
