@@ -133,6 +133,8 @@ def _branch(program: Program, ctx: Context, node: Branch) -> Statement:
     slots = [slot for _, slot in ctx.scope[visible:]]
     if node.pipe.assign:
         slots = [ctx.slot(variable.names[0]) for variable in node.pipe.declared]
+    elif node.keyword == "range":
+        ctx.element_slots.update(slots[-1:])
     if node.keyword != "if":
         ctx.dot_is_element = node.keyword == "range"
     body = _block(program, ctx, node.body)

@@ -26,7 +26,7 @@ ROOT, OUT, DEPTH, FIRST_VARIABLE = range(4)
 class Context:
     """Scope and error places of one named template while it is compiled."""
 
-    __slots__ = ("dot_is_element", "functions", "mode", "name", "scope", "size", "tree")
+    __slots__ = ("dot_is_element", "element_slots", "functions", "mode", "name", "scope", "size", "tree")
 
     def __init__(self, tree: Tree, name: str, functions: Mapping[str, Any], mode: str) -> None:
         self.tree = tree
@@ -36,6 +36,7 @@ class Context:
         self.scope: list[tuple[str, int]] = [("$", ROOT)]
         self.size = FIRST_VARIABLE
         self.dot_is_element = False
+        self.element_slots: set[int] = set()
 
     def declare(self, name: str) -> int:
         slot = self.size
@@ -49,6 +50,7 @@ class Context:
     def snapshot(self) -> "Context":
         """The same place, for arguments that are compiled later, when the method to call is known."""
         other = Context(self.tree, self.name, self.functions, self.mode)
+        other.element_slots = set(self.element_slots)
         other.scope, other.size, other.dot_is_element = list(self.scope), self.size, self.dot_is_element
         return other
 

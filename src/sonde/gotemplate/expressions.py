@@ -6,7 +6,7 @@ from typing import Any, Final
 from sonde.gotemplate import arguments
 from sonde.gotemplate.binding import as_function, method
 from sonde.gotemplate.builtins import BUILTINS
-from sonde.gotemplate.context import ROOT, Context, Expr, Frame, last_node, raising
+from sonde.gotemplate.context import Context, Expr, Frame, last_node, raising
 from sonde.gotemplate.fields import absent, chain, step
 from sonde.gotemplate.nodes import (
     Bool,
@@ -45,7 +45,7 @@ def pipeline(ctx: Context, pipe: Pipe) -> Expr:
 
 
 def _commands(ctx: Context, pipe: Pipe) -> Expr:
-    first = command(ctx, pipe.commands[0])
+    first = command(ctx, pipe.commands[0], pipe)
     if len(pipe.commands) == 1:
 
         def single(frame: Frame, dot: Any) -> Any:
@@ -64,8 +64,8 @@ def _commands(ctx: Context, pipe: Pipe) -> Expr:
     return several
 
 
-def command(ctx: Context, node: Command) -> Expr:
-    """A command without a value piped into it."""
+def command(ctx: Context, node: Command, pipe: Pipe) -> Expr:
+    """The first command of a pipeline, which has no value piped into it."""
     word = node.args[0]
     if isinstance(word, Identifier):
         return function_call(ctx, word, node, node.args[1:])
@@ -78,11 +78,10 @@ def command(ctx: Context, node: Command) -> Expr:
     if isinstance(word, (Field, Chain)) or (isinstance(word, Variable) and len(word.names) > 1):
         call = _method_call(ctx, word, node.args[1:], piped=False)
         return lambda frame, dot: call(frame, dot, MISSING)
-    return _not_a_function(ctx, word)
+    return _not_a_function(ctx, word, pipe if isinstance(word, Pipe) else word)
 
 
-def _not_a_function(ctx: Context, word: Operand) -> Expr:
-    at: Node = word
+def _not_a_function(ctx: Context, word: Operand, at: Node) -> Expr:
     return raising(lambda: ctx.error(at, f"can't give argument to non-function {word}"))
 
 
@@ -93,7 +92,7 @@ def _stage(ctx: Context, node: Command) -> Stage:
         return _piped_function(ctx, word, node, node.args[1:])
     if isinstance(word, (Field, Chain)) or (isinstance(word, Variable) and len(word.names) > 1):
         return _method_call(ctx, word, node.args[1:], piped=True)
-    fail = _not_a_function(ctx, word)
+    fail = _not_a_function(ctx, word, word)
     return lambda frame, dot, final: fail(frame, dot)  # noqa: ARG005  it only fails
 
 
@@ -121,7 +120,7 @@ def _variable(ctx: Context, node: Variable) -> Expr:
     def get(frame: Frame, dot: Any) -> Any:  # noqa: ARG001  the signature of an expression
         return frame[slot]
 
-    return get if len(node.names) == 1 else chain(ctx, get, node, node.names[1:], element=slot != ROOT and False)
+    return get if len(node.names) == 1 else chain(ctx, get, node, node.names[1:], element=slot in ctx.element_slots)
 
 
 # functions
