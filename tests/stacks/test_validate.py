@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from sonde.cli import errors, process
+from sonde.cli import errors
 from sonde.main import cli
 
 ATMOS = (
@@ -20,7 +20,6 @@ def validate(tmp_path, monkeypatch, capsys):
     """Write files and run the command there: `validate({...})` gives exit code and stderr."""
     (tmp_path / ".git").mkdir()
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(process, "START", tmp_path)
 
     def run(files, *flags):
         for name, text in {"atmos.yaml": ATMOS, **files}.items():

@@ -1,6 +1,7 @@
 """Flags that several commands share: the ones every command takes, and how a component and a stack are named."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -19,6 +20,7 @@ GLOBAL: tuple[tuple[str, ...], ...] = (
     ("--logs-file", "Where the log goes."),
     ("--profile", "Configuration profile."),
 )
+STARTED_IN = "sonde.cli.started_in"  # in the context that all commands of a call share
 REPEATED = frozenset({"--config", "--config-path", "--profile"})
 
 
@@ -49,9 +51,10 @@ def _collect(ctx: click.Context, parameter: click.Parameter, value: Any) -> None
 
 
 def _chdir(ctx: click.Context, parameter: click.Parameter, value: str | None) -> None:
+    """Every folder is seen from where the program was started, whichever command names it."""
     del parameter
     if value or ctx.parent is None:
-        process.enter(value or "")
+        process.enter(value or "", ctx.meta.setdefault(STARTED_IN, Path.cwd()))
 
 
 def flags_of(ctx: click.Context) -> Flags:

@@ -23,14 +23,16 @@ class Process:
     sleep: Callable[[float], None]
 
 
-START = Path.cwd()
+def enter(folder: str, start: Path) -> None:
+    """Go where `--chdir` says, else ATMOS_CHDIR, seen from `start`; stay where neither says anything.
 
-
-def enter(folder: str) -> None:
-    """Go where `--chdir` says, else ATMOS_CHDIR; seen from where we started. Raises CliError where that is no folder."""
+    Raises CliError where that is no folder.
+    """
     folder = folder or os.environ.get("ATMOS_CHDIR", "")
+    if not folder:
+        return
     try:
-        os.chdir(START / folder)
+        os.chdir(start / folder)
     except OSError as error:
         raise CliError(f"cannot change to the folder {folder}: {error.strerror}") from error
 

@@ -4,6 +4,7 @@ The command line is Terraform's own with ours mixed in, so it is not click that 
 """
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import click
 
@@ -53,7 +54,7 @@ def command(ctx: click.Context, words: tuple[str, ...]) -> int:
         click.echo(HELP.format(commands=" ".join(argv.SUBCOMMANDS)), nl=False)
         return 0
     if "chdir" in call.values:
-        process.enter(call.values["chdir"])
+        process.enter(call.values["chdir"], ctx.meta.get(options.STARTED_IN, Path.cwd()))
     home = project.load(process.current(), {**options.flags_of(ctx), **call.values, **call.lists})
     return OTHERS.get(call.name, _terraform)(home, call)
 
