@@ -1,0 +1,138 @@
+"""Promises of the OIDC exchange and of credentials, over HTTP with real RS256 tokens."""
+
+import base64
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from world import WORKSPACE
+
+from sonde.server.workspaces import store as workspaces
+
+
+def exchange(world, token, workspace=WORKSPACE):
+    return world.server.request("POST", "/api/v1/auth/github-oidc", body={"token": token, "workspaceId": workspace})
+
+
+@pytest.fixture
+def run_id(world):
+    world.open_pull_request()
+    return world.run_of("pull_request").run_id
+
+
+def test_a_genuine_token_opens_a_session_once(world, run_id):
+    token = world.oidc(run_id)
+    first = exchange(world, token)
+    assert (first.status, first.body["success"]) == (200, True)
+    again = exchange(world, token)
+    assert (again.status, again.body["errorTag"]) == (401, "TokenReplayed")
+
+
+def test_of_many_exchanges_of_one_token_one_wins(world, run_id):
+    token = world.oidc(run_id)
+    with ThreadPoolExecutor(10) as pool:
+        statuses = sorted(pool.map(lambda _: exchange(world, token).status, range(10)))
+    assert statuses == [200] + [401] * 9
+
+
+def test_the_session_token_tells_its_expiry_an_hour_ahead(world, run_id):
+    payload = json.loads(
+        base64.urlsafe_b64decode(exchange(world, world.oidc(run_id)).data["token"].split(".")[1] + "==")
+    )
+    assert payload["exp"] - payload["iat"] == 3600
+
+
+def test_a_session_ends_after_an_hour(world, run_id):
+    token = exchange(world, world.oidc(run_id)).data["token"]
+    world.advance_clock(3601)
+    answer = world.server.request("POST", "/api/v1/locks", body={"key": "acme/infra/dev/vpc"}, token=token)
+    assert answer.status == 401
+
+
+def test_an_expired_token_is_refused(world, run_id):
+    token = world.oidc(run_id)
+    world.advance_clock(400)
+    answer = exchange(world, token)
+    assert answer.status == 401
+    assert "expired" in answer.body["errorMessage"]
+
+
+def test_a_token_for_another_audience_is_refused(world, run_id):
+    assert exchange(world, world.oidc(run_id, audience="https://elsewhere.example")).status == 401
+
+
+def test_an_unknown_workspace_is_404_and_does_not_use_the_token_up(world, run_id):
+    token = world.oidc(run_id)
+    assert exchange(world, token, workspace="ws_nope").status == 404
+    assert exchange(world, token).status == 200
+
+
+def test_a_repository_that_is_not_linked_is_refused_with_the_command_that_links_it(world, run_id):
+    with world.db.write("admin.change") as tx:
+        tx.run(workspaces.repositories.update().values(github_id=1))
+    answer = exchange(world, world.oidc(run_id))
+    assert answer.status == 403
+    assert "sonde admin repo add acme/infra" in answer.body["errorMessage"]
+
+
+def test_the_same_name_with_another_owner_id_is_refused(world, run_id):
+    with world.db.write("admin.change") as tx:
+        tx.run(workspaces.repositories.update().values(owner_id=1))
+    assert exchange(world, world.oidc(run_id)).status == 403
+
+
+def test_a_renamed_repository_keeps_its_rights_and_its_new_name(world, run_id):
+    with world.db.write("admin.change") as tx:
+        tx.run(workspaces.repositories.update().values(name="old-name"))
+    assert exchange(world, world.oidc(run_id)).status == 200
+    with world.db.read() as tx:
+        assert workspaces.repository(tx, "repo_1").name == "infra"
+
+
+def flipped(token, part):
+    parts = token.split(".")
+    middle = len(parts[part]) // 2
+    other = "A" if parts[part][middle] != "A" else "B"
+    parts[part] = parts[part][:middle] + other + parts[part][middle + 1 :]
+    return ".".join(parts)
+
+
+@pytest.mark.parametrize("part", [0, 1, 2])
+def test_a_token_with_one_changed_character_is_refused(world, run_id, part):
+    answer = exchange(world, flipped(world.oidc(run_id), part))
+    assert (answer.status, answer.body["success"]) == (401, False)
+
+
+@pytest.mark.parametrize("token", ["", "x", "a.b", "a.b.c", "....", "é.é.é", "a" * 9000])
+def test_what_is_no_token_is_refused(world, token):
+    assert exchange(world, token).status == 401
+
+
+def test_a_rotated_key_is_fetched_once_a_minute_has_passed_and_not_before(world, run_id):
+    assert exchange(world, world.oidc(run_id)).status == 200
+    world.sandbox.issuer.rotate()
+    assert exchange(world, world.oidc(run_id)).status == 401
+    world.advance_clock(61)
+    answer = exchange(world, world.oidc(run_id))
+    assert "expired" not in answer.body.get("errorMessage", "")
+    assert answer.status == 200
+
+
+@pytest.mark.parametrize("authorization", [None, "Bearer", "Bearer nonsense", "Basic YTpi", "Bearer a.b.c"])
+def test_a_request_without_a_live_bearer_is_401(world, authorization):
+    headers = {"Authorization": authorization} if authorization else {}
+    answer = world.server.request("POST", "/api/v1/locks", body={"key": "acme/infra/dev/vpc"}, headers=headers)
+    assert (answer.status, answer.body["success"]) == (401, False)
+
+
+def test_a_static_token_ends_on_its_day(world):
+    token = world.static_token(days=1)
+    world.advance_clock(86_401)
+    assert world.server.request("POST", "/api/v1/locks", body={"key": "acme/infra/dev/vpc"}, token=token).status == 401
+
+
+def test_a_static_token_of_one_repository_does_not_reach_another(world):
+    answer = world.server.request(
+        "POST", "/api/v1/locks", body={"key": "acme/other/dev/vpc"}, token=world.static_token()
+    )
+    assert answer.status == 403
