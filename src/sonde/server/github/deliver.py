@@ -125,28 +125,30 @@ def _look(delivery: Delivery, repository: Repository, effect: Effect, now: int) 
         standing = store.get(tx, effect.slot, lock=True)
         if standing is None or standing.state != effect.state or standing.version != effect.version:
             return False
-        _settle(delivery, tx, standing, found, waited)
-    log.info("effect.looked", slot=effect.slot, found=type(found).__name__, waited_ms=waited)
-    return True
+        settled = _settle(delivery, tx, standing, found, waited)
+    log.info("effect.looked", slot=effect.slot, found=type(found).__name__, waited_ms=waited, settled=settled)
+    return settled
 
 
-def _settle(delivery: Delivery, tx: Tx, effect: Effect, found: Sent | Nowhere | Unsure, waited: int) -> None:
+def _settle(delivery: Delivery, tx: Tx, effect: Effect, found: Sent | Nowhere | Unsure, waited: int) -> bool:
+    """Record what was found; False where it must be looked for again."""
     answer_lost = effect.state is EffectState.LOST
     if isinstance(found, Sent):
         edited = effect.kind != Kind.DISPATCH  # what is there may be an older version: edit it once more
         store.set_sent(tx, effect, effect.sent_version if edited else effect.version, found.remote_id, found.remote_url)
         delivery.outcomes[effect.kind](tx, effect, found)
-        return
+        return True
     never_again = effect.kind == Kind.DISPATCH and answer_lost
     if isinstance(found, Nowhere) and waited >= delivery.settle and not never_again:
         store.set_planned(tx, effect, "GitHub shows no trace of an earlier try", tx.now)
-        return
+        return True
     if waited >= GIVE_UP and effect.kind == Kind.DISPATCH:
         refused = Refused(
             "GitHub's answer was lost and no run appeared in 15 minutes; push again or re-run to dispatch it"
         )
         store.set_failed(tx, effect, refused.because)
         delivery.outcomes[effect.kind](tx, effect, refused)
-        return
+        return True
     because = found.because if isinstance(found, Unsure) else "looking for what an earlier try may have made"
     store.look_again(tx, effect, because, tx.now + _pause(delivery))
+    return False

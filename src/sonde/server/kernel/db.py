@@ -84,6 +84,7 @@ class Database:
         self.dialect = parsed.get_backend_name()
         self.clock_offset = 0
         self._writer_lock = threading.Lock()
+        self._writing = 0  # the thread that holds the lock
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._writer: threading.Thread | None = None
         self._pool = ThreadPoolExecutor(16, thread_name_prefix="db") if self.dialect != "sqlite" else None
@@ -137,8 +138,16 @@ class Database:
         if self.dialect != "sqlite":
             yield
             return
+        if self._writing == threading.get_ident():
+            raise RuntimeError(
+                "a write transaction inside a write transaction of the same thread would wait for itself"
+            )
         with self._writer_lock:
-            yield
+            self._writing = threading.get_ident()
+            try:
+                yield
+            finally:
+                self._writing = 0
 
     def submit(self, point: str, run: Callable[[Tx], T]) -> "Future[T]":
         """Run `run(tx)` in a write transaction soon; the future resolves after the commit, never before."""

@@ -36,7 +36,7 @@ def on_event(
     action: str, pull: PullRequest, known: PullRequest | None, triggers: Sequence[Trigger], trigger_id: str, now: int
 ) -> Decision:
     """Decide one event. `known` and `triggers` are what our rows say; `trigger_id` is the id a new trigger would get."""
-    late = known is not None and known.updated_at > pull.updated_at
+    late = known is not None and (known.updated_at > pull.updated_at or _first_of_a_second(action, pull, known))
     if action == "closed":
         return _closed(pull, known if late else None, triggers, trigger_id, now)
     if late and known is not None and known.head_sha != pull.head_sha:
@@ -58,6 +58,11 @@ def on_event(
     waits = f"waits for the upload of {pull.head_sha[:12]}"
     trigger = _trigger(trigger_id, pull, action, state=state, because=because or waits, now=now)
     return Decision(pull, f"{action} at {pull.head_sha[:12]}: {because or waits}", opens=trigger, replaces=older)
+
+
+def _first_of_a_second(action: str, pull: PullRequest, known: PullRequest) -> bool:
+    """GitHub's times are whole seconds: of two events in one second, `opened` came before whatever we know already."""
+    return action == "opened" and known.updated_at == pull.updated_at and known.head_sha != pull.head_sha
 
 
 def _closed(
