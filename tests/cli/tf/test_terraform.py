@@ -282,3 +282,20 @@ def test_what_a_stack_asks_for_and_is_not_done_is_said(terraform, checkout):
     hooks = "vars: {size: 2}\n      hooks: {store: {events: [after-terraform-apply]}}"
     (checkout / "stacks" / "dev.yaml").write_text(STACK.replace("vars: {size: 2}", hooks))
     assert "Hooks are not run." in terraform("init", "app/web", "-s", "dev").stderr
+
+
+def test_only_what_a_change_touches_is_run_and_on_demand_what_depends_on_it(terraform, project, checkout, plane):
+    git = ["git", "-C", str(checkout), "-c", "user.name=t", "-c", "user.email=t@example.com"]
+    stack = checkout / "stacks" / "dev.yaml"
+    stack.write_text(STACK.replace("component: no-such-folder", "type: abstract"))
+    subprocess.run([*git, "add", "-A"], check=True)
+    subprocess.run([*git, "commit", "-q", "-m", "before"], check=True)
+    stack.write_text(stack.read_text().replace("size: 1", "size: 3"))
+    subprocess.run([*git, "commit", "-q", "-a", "-m", "after"], check=True)
+    done = terraform("plan", "--affected", "--base", "HEAD~1", "--dry-run")
+    assert done.returncode == 0, done.stderr
+    assert "dev-net.terraform" in done.stderr
+    assert "dev-web.terraform" not in done.stderr
+    done = terraform("plan", "--affected", "--base", "HEAD~1", "--include-dependents", "--dry-run")
+    assert done.stderr.index("dev-net.terraform") < done.stderr.index("dev-web.terraform")
+    assert "No components matched" in terraform("plan", "--affected", "--base", "HEAD", "--dry-run").stderr

@@ -27,12 +27,9 @@ def execute_many(home: Project, call: Call) -> int:
     """
     if call.component:
         raise CliError(f"the component '{call.component}' and a selection of components exclude each other")
-    if call.on("affected"):
-        raise CliError(
-            "`--affected` is not available yet", hints=["Name the components: sonde describe affected --format json"]
-        )
     engine = instances.engine_of(home)
-    nodes = selected(engine.stacks(instances.options_of(call, stack=call.stack)).instances, call)
+    among = affected(home, call) if call.on("affected") else None
+    nodes = selected(engine.stacks(instances.options_of(call, stack=call.stack)).instances, call, among)
     if not nodes:
         home.process.stderr.write("✓ No components matched\n")
         return 0
@@ -58,8 +55,38 @@ def _skipped(nodes: list[Node], failed: Node) -> list[str]:
     return [f"{left} component(s) skipped after the failure; --failure-mode keep-going runs them."] if left else []
 
 
-def selected(found: tuple[Any, ...], call: Call) -> list[Node]:
-    """The nodes to run, in order. `found` are the engine's instances; abstract and disabled ones are never run."""
+def affected(home: Project, call: Call) -> set[Node]:
+    """What a change touches, with what depends on it if `--include-dependents` says so. Raises as `describe affected`."""
+    from sonde.cli import affected_question as asked
+    from sonde.stacks.affected.items import View
+
+    names = ("base", "ref", "sha", "repo-path", "ssh-key", "ssh-key-password")
+    given = {
+        **{name.replace("-", "_"): call.values.get(name, "") for name in names},
+        "stack": call.stack,
+        "include_dependents": call.on("include-dependents"),
+        "exclude_locked": False,
+        "clone_target_ref": False,
+        "error_mode": "",
+        "process_templates": call.on("process-templates", default=True),
+        "process_functions": call.on("process-functions", default=True),
+        "skip": call.lists.get("skip", ()),
+    }
+    flags = {**call.values, **call.lists}
+    question = asked.ask(home.process, flags, given, validated=False)
+    answer = asked.answer(question, asked.event_of(question))
+    graph = answer.graph(question) if given["include_dependents"] else None
+    items = View(question.engine.project, graph=graph).items(answer.found)
+    return {node for item in items if not item.get("deleted") for node in _with_dependents(item)}
+
+
+def _with_dependents(item: Mapping[str, Any]) -> set[Node]:
+    below = {node for dependent in item.get("dependents") or () for node in _with_dependents(dependent)}
+    return {Node(item["component"], item["stack"])} | below
+
+
+def selected(found: tuple[Any, ...], call: Call, among: set[Node] | None = None) -> list[Node]:
+    """The nodes to run, in order: of the engine's instances those that can run and are wanted, `among` some if given."""
     known: dict[Node, Sections] = {
         Node(each.name, each.stack): each.sections
         for each in found
@@ -69,7 +96,7 @@ def selected(found: tuple[Any, ...], call: Call) -> list[Node]:
     needs = {node: needs_of(node.component, node.stack, sections, variables) for node, sections in known.items()}
     wanted = {node for node, sections in known.items() if _wanted(node, sections, call)}
     ordered = in_order(needs, reverse=call.name == "destroy")
-    return [node for node in ordered if node in wanted]
+    return [node for node in ordered if node in wanted and (among is None or node in among)]
 
 
 def _can_run(sections: Sections) -> bool:
