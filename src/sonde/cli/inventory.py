@@ -10,12 +10,16 @@ from sonde.stacks.engine import Engine, Options, open_engine
 from sonde.stacks.errors import StacksError
 from sonde.stacks.tree import WorkingTree
 
-__all__ = ["StacksError", "load_config", "open_project", "prefixed", "split", "summary", "validate"]
+__all__ = ["NoStacksError", "StacksError", "load_config", "open_project", "prefixed", "split", "summary", "validate"]
+
+
+class NoStacksError(StacksError):
+    """The configuration does not say where stacks are."""
 
 
 def prefixed(error: StacksError, what: str) -> StacksError:
     """The same error with what was attempted in front."""
-    return StacksError(what + error.message, hints=error.hints, exit_code=error.exit_code)
+    return StacksError(what + error.flat, hints=error.hints, exit_code=error.exit_code)
 
 
 def load_config(world: Process, given: Mapping[str, Any]) -> Config:
@@ -34,7 +38,10 @@ def load_config(world: Process, given: Mapping[str, Any]) -> Config:
 def open_project(world: Process, given: Mapping[str, Any]) -> tuple[Config, Engine]:
     """Configuration and engine over the working tree. Raises StacksError where there are no stacks."""
     config = load_config(world, given)
-    config.require_stacks()
+    try:
+        config.require_stacks()
+    except StacksError as error:
+        raise NoStacksError(error.flat, hints=error.hints) from error
     return config, open_engine(config, WorkingTree(config.base_path), env=world.env)
 
 

@@ -49,18 +49,26 @@ def list_flags(command: Any) -> Any:
     return command
 
 
-def _load(ctx: click.Context, given: Mapping[str, Any]) -> tuple[Config, Stacks]:
+def _load(ctx: click.Context, given: Mapping[str, Any], attempt: tuple[str, str]) -> tuple[Config, Stacks]:
+    """All stacks. `attempt` stands before errors of the configuration and of the stacks themselves."""
     world = process.current()
-    config, engine = inventory.open_project(world, flags_of(ctx))
+    try:
+        config, engine = inventory.open_project(world, flags_of(ctx))
+    except inventory.NoStacksError as error:
+        raise inventory.prefixed(error, attempt[0]) from error
+    engine.require_manifests()
     options = options_of(config.get("list.error_mode") or "", given)
     options = replace(options, skip=(*options.skip, *NEEDS_CREDENTIALS))
-    engine.require_manifests()
     try:
         found = engine.stacks(options)
     except inventory.StacksError as error:
-        raise inventory.prefixed(error, "failed to execute describe stacks: ") from error
+        raise inventory.prefixed(error, attempt[1]) from error
     inventory.summary(engine, options, world)
     return config, found
+
+
+_PLAIN = ("error initializing CLI config: ", "failed to execute describe stacks: ")
+_INSTANCES = ("", "failed to process instances\n\nfailed to execute describe stacks\n\n")
 
 
 def _show(found: list[rows.Row], config: Config, given: Mapping[str, Any], kind: tables.Kind) -> None:
@@ -85,7 +93,7 @@ def _show(found: list[rows.Row], config: Config, given: Mapping[str, Any], kind:
 def stacks(ctx: click.Context, /, **given: Any) -> None:
     """List the stacks."""
     try:
-        config, found = _load(ctx, given)
+        config, found = _load(ctx, given, _PLAIN)
     except NoManifestsError:
         sys.stderr.write(f"▶ {tables.STACKS.nothing}\n")
         return
@@ -104,7 +112,7 @@ def stacks(ctx: click.Context, /, **given: Any) -> None:
 @click.pass_context
 def components(ctx: click.Context, /, **given: Any) -> None:
     """List the components and in how many stacks each is."""
-    config, found = _load(ctx, given)
+    config, found = _load(ctx, given, _PLAIN)
     chosen = rows.of_components(found, given["stack"])
     wanted = given["kind"] or ("all" if given["abstract"] else "real")
     tests: list[Callable[[rows.Row], bool]] = []
@@ -131,10 +139,7 @@ def instances(ctx: click.Context, /, **given: Any) -> None:
     uploads = given["upload"] or world.env.get("ATMOS_UPLOAD", "").lower() in ("true", "1", "t")
     if uploads:
         _check_upload(given)
-    try:
-        config, found = _load(ctx, given)
-    except inventory.StacksError as error:
-        raise inventory.prefixed(error, "failed to process instances\n\n") from error
+    config, found = _load(ctx, given, _INSTANCES)
     chosen = rows.of_instances(found, given["stack"])
     shown = rows.where(chosen, given["predicate"]) if given["predicate"] else chosen
     _show(shown, config, given, tables.INSTANCES)

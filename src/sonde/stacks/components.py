@@ -7,7 +7,7 @@ from typing import Any
 
 from sonde.stacks import backends, kinds, marks, secrets
 from sonde.stacks.deferred import Contest, merge_functions
-from sonde.stacks.errors import StacksError
+from sonde.stacks.errors import StacksError, TitledError
 from sonde.stacks.inherit import Bases, Siblings, base_scalar, base_section, bases_of, is_abstract, level_strategy
 from sonde.stacks.merge import Section, merge
 from sonde.stacks.project import Project
@@ -203,7 +203,7 @@ class _Resolution:
 
     def _invalid(self, what: str, path: str) -> StacksError:
         where = f"components.{self.kind}.{self.name}.{path}"
-        return StacksError(f"invalid component {what}: '{where}' in the file '{self.stack.name}'")
+        return TitledError(f"invalid component {what}", f"'{where}' in the file '{self.stack.name}'")
 
     def component(self) -> Component:
         sections: Section = {}

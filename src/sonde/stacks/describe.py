@@ -17,7 +17,7 @@ from sonde.stacks import (
     versions,
 )
 from sonde.stacks.components import Component, StackContent
-from sonde.stacks.errors import StacksError
+from sonde.stacks.errors import StacksError, TitledError
 from sonde.stacks.merge import Section
 
 if TYPE_CHECKING:
@@ -122,10 +122,11 @@ def find(engine: "Engine", name: str, stack: str) -> Found:
         candidates = list(_candidates(engine, kind, name, stack, other_names))
         if len(candidates) > 1 and not _same(candidates):
             files = ", ".join(each.content.name for each in candidates)
-            raise StacksError(
-                f"duplicate component configuration: Found duplicate config for the component `{name}` in the stack `{stack}` "
+            raise TitledError(
+                "duplicate component configuration",
+                f"Found duplicate config for the component {name} in the stack {stack} "
                 f"in the manifests: {files}\nCheck that all the context variables are correctly defined in the manifests and "
-                "not duplicated\nCheck that all imports are valid"
+                "not duplicated\nCheck that all imports are valid",
             )
         if candidates:
             return candidates[0]
@@ -183,13 +184,14 @@ def _same(candidates: list[Found]) -> bool:
 def _not_found(name: str, stack: str, other_names: dict[str, str]) -> StacksError:
     if stack in other_names:
         return StacksError(
-            f"invalid stack\n\nStack `{stack}` not found.",
-            hints=[f"Did you mean `{other_names[stack]}`?", "Run `atmos list stacks` to see all available stacks."],
+            f"invalid stack\n\nStack {stack} not found.",
+            hints=[f"Did you mean {other_names[stack]}?", "Run sonde list stacks to see all available stacks."],
         )
-    return StacksError(
-        f"invalid component: Could not find the component `{name}` in the stack `{stack}`.\nCheck that all the context "
+    return TitledError(
+        "invalid component",
+        f"Could not find the component {name} in the stack {stack}.\nCheck that all the context "
         "variables are correctly defined in the stack manifests.\nAre the component and stack names correct? Did you forget "
-        "an import?"
+        "an import?",
     )
 
 

@@ -15,6 +15,11 @@ class NoManifestsError(StacksError):
 
 def top_level(project: Project, tree: Tree) -> list[str]:
     """Absolute paths of all files that `included_paths` match and `excluded_paths` do not, sorted."""
+    if not tree.exists(project.stacks_path):
+        raise NoManifestsError(
+            f"atmos stacks directory not found at: {project.stacks_path_as_given}",
+            hints=["Create it, or set `stacks.base_path` in atmos.yaml to the folder of your stack manifests."],
+        )
     found: dict[str, None] = {}
     for pattern in project.included:
         path = posixpath.normpath(posixpath.join(project.stacks_path, pattern))
@@ -26,7 +31,7 @@ def top_level(project: Project, tree: Tree) -> list[str]:
     if not kept:
         listed = " ".join(posixpath.join(project.stacks_path, pattern) for pattern in project.included)
         raise NoManifestsError(
-            f"no stack manifests found in the paths `[{listed}]`",
+            f"no stack manifests found for the provided stack '' in the paths [{listed}]",
             hints=["Check `stacks.base_path`, `stacks.included_paths` and `stacks.excluded_paths` in atmos.yaml."],
         )
     return sorted(kept)

@@ -233,7 +233,7 @@ def _store(argument: str, text: str, caller: Caller) -> Any:
     if len(parts) not in (2, 3, 4):
         raise StacksError(f"invalid Atmos YAML function: {text}: store function requires 3 or 4 parameters")
     raise StacksError(
-        f"failed to execute YAML function {text}: store '{parts[0]}' not found",
+        f"failed to execute YAML function {text}. Store {parts[0]} not found",
         hints=[
             "Stores are not read by this command; resolve the value with !env or !exec, or skip the function with --skip."
         ],

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from sonde.stacks import globs, templates
-from sonde.stacks.errors import StacksError
+from sonde.stacks.errors import StacksError, TitledError
 from sonde.stacks.goyaml import YamlError
 from sonde.stacks.locals import CONTEXT_SECTIONS, Tools, file_context
 from sonde.stacks.manifests import REMOTE, YAML_EXTENSIONS, Manifests
@@ -30,11 +30,27 @@ class Import:
 
 
 @dataclass(frozen=True)
+class Earlier:
+    """The imports before one, newest first: import paths may use their settings, vars and env."""
+
+    content: Section
+    before: "Earlier | None" = None
+
+    def merged(self, strategy: str) -> Section:
+        parts: list[Section] = []
+        node: Earlier | None = self
+        while node:
+            parts.append({name: node.content[name] for name in CONTEXT_SECTIONS if node.content.get(name) is not None})
+            node = node.before
+        return merge(reversed(parts), strategy)
+
+
+@dataclass(frozen=True)
 class Scope:
     """What an importing file hands down."""
 
     context: Section = field(default_factory=dict)
-    path_context: Section = field(default_factory=dict)  # settings, vars and env of earlier imports, for import paths
+    earlier: Earlier | None = None
     entry: Import | None = None
     inline: Overrides = field(default_factory=dict)
     imported: Overrides = field(default_factory=dict)
@@ -68,6 +84,7 @@ class Importer:
         self.project = manifests.project
         self.strategy = manifests.project.list_merge_strategy
         self.tools = tools
+        self._keys: dict[str, str] = {}
         self._known: dict[tuple[str, str, bool, str], Merged] = {}
 
     def relative(self, path: str) -> str:
@@ -94,10 +111,11 @@ class Importer:
     def _cycle(self, name: str, scope: Scope) -> StacksError:
         if scope.chain[-1] == name:
             entry = scope.entry.path if scope.entry else name
-            return StacksError(f"stack manifest imports itself: manifest '{name}' imports itself via '{entry}'")
+            return TitledError("stack manifest imports itself", f"manifest '{name}' imports itself via '{entry}'")
         chain = "\n".join(f"  → {each}" for each in (*scope.chain[scope.chain.index(name) :], name))
-        return StacksError(
-            f"stack manifest imports itself: the imports of '{name}' lead back to it\n\nImport chain:\n{chain}",
+        return TitledError(
+            "stack manifest imports itself",
+            f"the imports of '{name}' lead back to it\n\nImport chain:\n{chain}",
             hints=["Remove one of the imports in the chain, or move what both files need into a third one."],
         )
 
@@ -119,42 +137,38 @@ class Importer:
 
     def _content(self, path: str, text: str, scope: Scope) -> tuple[Section, Section]:
         """The file's own content and the context it hands to its imports."""
-        name = scope.chain[-1]
         if scope.entry and scope.entry.skip_templates_processing:
-            return self._parse(path, text, name, scope), scope.context
+            return self._parse(path, text, scope), scope.context
         context = self._context(path, text, scope)
         if not (context or path.endswith(".tmpl")):
-            return self._parse(path, text, name, scope), context
+            return self._parse(path, text, scope), context
         content = self._render(path, text, context, scope)
         for section in ("locals", *CONTEXT_SECTIONS):
             if isinstance(context.get(section), dict) and context[section]:
                 content = content | {section: context[section]}
         return content, context
 
-    def _parse(self, path: str, text: str, name: str, scope: Scope) -> Section:
+    def _parse(self, path: str, text: str, scope: Scope) -> Section:
         try:
             return self.manifests.parse(path, text)
         except YamlError as error:
-            raise self._error(f"invalid stack manifest: {_at(name, error)}{error.message}", scope) from error
+            raise self._error(f"invalid stack manifest: {error.message}", scope) from error
 
     def _context(self, path: str, text: str, scope: Scope) -> Section:
-        name = scope.chain[-1]
         without = {key: value for key, value in scope.context.items() if key != "locals"}
         try:
             raw = self.manifests.parse(path, text)
         except (YamlError, StacksError) as error:
             if path.endswith(".tmpl"):
                 return without
-            why = error.message
-            where = _at(name, error) if isinstance(error, YamlError) else ""
-            message = f"invalid stack manifest: failed to parse YAML for locals extraction{_HINT}: {where}{why}"
+            message = f"invalid stack manifest: failed to parse YAML for locals extraction{_HINT}: {error.flat if isinstance(error, StacksError) else error.message}"
             raise self._error(message, scope) from error
         if "locals" not in raw and not any("locals" in raw[k] for k in raw if isinstance(raw[k], dict)):
             return without
         try:
-            return file_context(raw, scope.context, name, self.tools)
+            return file_context(raw, scope.context, path, self.tools)
         except StacksError as error:
-            raise self._error(error.message, scope, error) from error
+            raise self._error(error.flat, scope, error) from error
 
     def _render(self, path: str, text: str, context: Section, scope: Scope) -> Section:
         """The rendered content. A template that fails is left for the component stage, unless an importer gave a context."""
@@ -175,7 +189,7 @@ class Importer:
                 done = templates.structured(value, context)
                 return done if isinstance(done, dict) else value
             rendered = text
-        return self._parse(path, rendered, name, scope)
+        return self._parse(path, rendered, scope)
 
     def _render_value(self, value: Section, context: Section, rendering: templates.Rendering) -> Section:
         done = templates.render_value(templates.structured(value, context), context, rendering)
@@ -187,7 +201,7 @@ class Importer:
         """The message with the file, the chain of imports that led to it, and the cause's hints (stacks.md §3)."""
         name = scope.chain[-1]
         chain = "".join(f"\n  {'' if index == 0 else '  '}→ {each}" for index, each in enumerate(scope.chain))
-        text = f"{message}\n\n```\nFile being processed: {name}\nImport chain:{chain}\nstack manifest '{name}'\n```"
+        text = f"{message}\n\nFile being processed: {name}\nImport chain:{chain}\nstack manifest '{name}'"
         hints = cause.hints if cause else ()
         return StacksError(text, hints=hints, exit_code=cause.exit_code if cause else 1)
 
@@ -199,21 +213,19 @@ class Importer:
         inline = _own_overrides(own, scope.inline, name, self.strategy)
         imported, layers = dict(scope.imported), []
         below: dict[str, Section] = {}
-        path_context, fixed = scope.path_context, True
+        earlier, fixed = scope.earlier, True
         for entry in import_entries(own, name):
-            path = self._render_path(entry, path_context, name)
+            path = self._render_path(entry, earlier, name)
             fixed = fixed and "{{" not in entry.path
             child_context = merge([entry.context, context], self.strategy)
-            child = replace(
-                scope, context=child_context, path_context=path_context, entry=entry, inline=inline, imported=imported
-            )
+            child = Scope(child_context, earlier, entry, inline, imported, scope.chain)
             for file in self._files(entry, path, name):
                 part = self.load(file, child)
                 imported = _merge_overrides([imported, part.imported, part.inline], self.strategy)
                 layers.append(part.content)
                 below.update(part.imports)
                 below[self._import_key(file)] = part.own
-                path_context = merge([path_context, _path_sections(part.content)], self.strategy)
+                earlier = Earlier(part.content, earlier)
                 fixed = fixed and part.fixed
         own = _write_overrides(own, _merge_overrides([imported, inline], self.strategy))
         return Merged(self._merge_file(layers, own), own, below, inline, imported, fixed)
@@ -225,15 +237,19 @@ class Importer:
         return merge([below, resolve_appends(own, below, self.strategy)], self.strategy)
 
     def _import_key(self, file: str) -> str:
-        return posixpath.splitext(self.relative(file))[0]
+        known = self._keys.get(file)
+        if known is None:
+            known = self._keys[file] = posixpath.splitext(self.relative(file))[0]
+        return known
 
-    def _render_path(self, entry: Import, path_context: Section, name: str) -> str:
+    def _render_path(self, entry: Import, earlier: Earlier | None, name: str) -> str:
         if "{{" not in entry.path or entry.skip_templates_processing or not self.project.templates_enabled:
             return entry.path
         ignore = entry.ignore_missing_template_values or self.project.ignore_missing_values
         rendering = templates.Rendering(self.tools.library, f"import-path({name})", "default" if ignore else "error")
         try:
-            return templates.render_text(entry.path, merge([path_context, entry.context], self.strategy), rendering)
+            context = earlier.merged(self.strategy) if earlier else {}
+            return templates.render_text(entry.path, merge([context, entry.context], self.strategy), rendering)
         except templates.TemplateError as error:
             raise StacksError(
                 f"failed to render Go template in import path: import path '{entry.path}' in file '{name}': {error}",
@@ -248,7 +264,7 @@ class Importer:
             )
         pattern = posixpath.normpath(posixpath.join(self.project.stacks_path, self._with_extension(path)))
         if pattern == posixpath.join(self.project.stacks_path, name):
-            raise StacksError(f"stack manifest imports itself: manifest '{name}' imports itself via '{path}'")
+            raise TitledError("stack manifest imports itself", f"manifest '{name}' imports itself via '{path}'")
         found = self._matches(pattern)
         if not found and not entry.skip_if_missing and "{{" not in path:
             raise StacksError(
@@ -275,17 +291,8 @@ class Importer:
         return next(exists, path + ".yaml")
 
 
-def _at(name: str, error: YamlError) -> str:
-    del name, error
-    return ""
-
-
 def _fingerprint(context: Section) -> str:
     return json.dumps(context, sort_keys=True, default=repr) if context else ""
-
-
-def _path_sections(content: Section) -> Section:
-    return {name: content[name] for name in CONTEXT_SECTIONS if content.get(name) is not None}
 
 
 def has_append(value: Any) -> bool:
@@ -356,6 +363,8 @@ def _map_at(section: Section, key: str, error: str) -> Section:
 
 
 def _merge_overrides(layers: list[Overrides], strategy: str) -> Overrides:
+    if not any(layers):
+        return {}
     merged = {kind: merge([layer.get(kind) for layer in layers], strategy) for kind in OVERRIDE_TYPES}
     return {kind: value for kind, value in merged.items() if value}
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sonde.stacks import kinds
-from sonde.stacks.errors import StacksError
+from sonde.stacks.errors import StacksError, TitledError
 from sonde.stacks.merge import Section, check_strategy, merge
 
 
@@ -121,15 +121,16 @@ def _inherits(name: str, component: Section, siblings: Siblings) -> list[str]:
 
 def _check_defined(name: str, base: str, siblings: Siblings) -> None:
     if base not in siblings.components:
-        raise StacksError(
-            f"component not defined in any config files: the component '{name}' in the stack manifest '{siblings.stack}' "
+        raise TitledError(
+            "component not defined in any config files",
+            f"the component '{name}' in the stack manifest '{siblings.stack}' "
             f"inherits from '{base}' (using 'metadata.inherits'), but '{base}' is not defined in any of the config files for "
-            f"the stack '{siblings.stack}'"
+            f"the stack '{siblings.stack}'",
         )
 
 
 def _invalid(what: str, where: str, siblings: Siblings) -> StacksError:
-    return StacksError(f"invalid {what}: '{where}' in the file '{siblings.stack}'")
+    return TitledError(f"invalid {what}", f"'{where}' in the file '{siblings.stack}'")
 
 
 def is_abstract(section: Section) -> bool:

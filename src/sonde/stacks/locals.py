@@ -124,7 +124,7 @@ def _visit(
     if name in path:
         cycle = " → ".join([*path[path.index(name) :], name])
         raise StacksError(
-            f"circular dependency in locals\n\ninvalid stack manifest: failed to process stack locals: failed to resolve "
+            f"circular dependency in locals: invalid stack manifest: failed to process stack locals: failed to resolve "
             f"{where[1]} locals: circular dependency in locals at {where[0]}\n\nDependency cycle detected:\n  {cycle}",
             hints=[
                 f"Fix the circular dependency in '{where[0]}'",

@@ -65,7 +65,7 @@ class Manifests:
         path = self._included_path(name, manifest)
         if path is None:
             raise StacksError(
-                f"invalid '!include' function: could not find local file '{name}' (tried relative to manifest "
+                f"the !include function references a file that does not exist: could not find local file '{name}' (tried relative to manifest "
                 f"'{manifest}' and base path '{self.project.base_path}')"
             )
         value = parse_by_extension(self.text(path), path, raw=raw)

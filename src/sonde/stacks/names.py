@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sonde.stacks import templates
-from sonde.stacks.errors import StacksError
+from sonde.stacks.errors import StacksError, TitledError
 from sonde.stacks.merge import Section
 from sonde.stacks.project import Project
 
@@ -43,10 +43,10 @@ def from_pattern(pattern: str, context: Context, stack: str, file: str) -> str:
             continue
         value = getattr(context, name)
         if not value:
-            raise StacksError(
-                "stack name pattern references a context part that is not defined in the stack file: the stack name pattern "
-                f"'{pattern}' specifies '{name}', but the stack '{stack}' does not have {_ARTICLE.get(name, 'a')} {name} "
-                f"defined in the stack file '{file}'"
+            raise TitledError(
+                "stack name pattern references a context part that is not defined in the stack file",
+                f"the stack name pattern '{pattern}' specifies '{name}', but the stack '{stack}' does not have {_ARTICLE.get(name, 'a')} {name} "
+                f"defined in the stack file '{file}'",
             )
         found.append(value)
     return "-".join(found)

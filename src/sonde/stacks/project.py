@@ -18,6 +18,7 @@ class Project:
     cwd: str
     library: Library  # what templates in manifests and names may call: everything
     base_path_as_given: str = ""  # as atmos.yaml has it
+    stacks_path_as_given: str = ""
     included: tuple[str, ...] = ("**/*",)
     excluded: tuple[str, ...] = ()
     name_template: str = ""
@@ -56,6 +57,7 @@ def from_config(config: Config, library: Library) -> Project:
         base_path=str(config.base_path),
         stacks_path=str(config.stacks_base),
         cwd=str(config.cwd),
+        stacks_path_as_given=get("stacks.base_path") or "",
         base_path_as_given=get("base_path") or "",
         library=library,
         included=config.included_paths,

@@ -5,7 +5,7 @@ import posixpath
 import subprocess
 from typing import TYPE_CHECKING, Any
 
-from sonde.stacks.errors import StacksError
+from sonde.stacks.errors import StacksError, TitledError
 from sonde.stacks.functions import Caller, NotProvisionedError
 from sonde.stacks.merge import Section
 
@@ -18,6 +18,8 @@ def value(argument: str, text: str, caller: Caller) -> Any:
     component, stack, expression = _arguments(argument, text, caller.stack)
     try:
         found = outputs(caller.engine, component, stack)
+    except TitledError as error:
+        raise _unreadable(error, text, (component, stack, expression)) from error
     except NotProvisionedError:
         # Terraform itself says that a component without state has no outputs; reading the state says that there is none.
         if "//" not in expression:
@@ -26,6 +28,15 @@ def value(argument: str, text: str, caller: Caller) -> Any:
             _check_source(caller.engine, component, stack)
         found = {}
     return _select(found, expression)
+
+
+def _unreadable(error: TitledError, text: str, asked: tuple[str, str, str]) -> StacksError:
+    component, stack, output = asked
+    if text.startswith("!terraform.state"):
+        what = f"failed to describe component {component} in stack {stack}\nin YAML function: {text}\n"
+    else:
+        what = f"failed to get terraform output for component {component} in stack {stack}, output {output}: failed to describe component: "
+    return StacksError(what + error.flat, hints=error.hints, exit_code=error.exit_code)
 
 
 def _check_source(engine: "Engine", component: str, stack: str) -> None:
