@@ -46,3 +46,20 @@ def test_a_component_that_the_client_cut_is_the_one_its_run_was_dispatched_for(w
         "batch/worker": ["batch/worker", "queue/worker"],
         "worker": ["batch/worker", "queue/worker", "worker"],
     }
+
+
+def test_a_static_tokens_plan_of_a_pull_request_is_its_dispatchs_result_and_no_drift(world):
+    token = world.static_token()
+    pull = world.open_pull_request()
+    world.upload(pull.head_sha, [item("network")], token)
+    world.settle()
+    path = "/api/v1/repos/acme/infra/instances?stack=dev&component=network"
+    body = {"command": "plan", "exit_code": 2, "last_run": "2026-11-23T10:00:00Z"}
+    answer = world.server.request("PATCH", path, body=body, token=token)
+    assert answer.data == {
+        "status": "unknown",
+        "because": "a plan of a change that is not merged tells nothing of what is deployed",
+    }
+    world.runs.complete(world.dispatch_runs()["dev/network"])
+    world.settle()
+    assert "| changes |" in world.comment(pull.number)

@@ -90,9 +90,13 @@ def _full_component(tx: Tx, repository_id: str, instance: InstanceName, of_run: 
 def _dispatch_of(
     tx: Tx, actor: Actor, repository_id: str, instance: InstanceName, of_run: Dispatch | None
 ) -> Dispatch | None:
-    """The dispatch whose run this is: by run id, else the one that still waits for its run (product.md §4 #14)."""
+    """The dispatch whose run this is: by run id, else the one that still waits for its run (product.md §4 #14).
+
+    A static token names no run: it is the instance's one on GitHub, where the automatic lock lets one run at a time.
+    """
     if actor.run_id is None:
-        return None
+        live = store.on_github(tx, repository_id, instance)
+        return live[0] if len(live) == 1 else None
     if of_run is not None:
         return of_run if of_run.instance == instance else None
     workflow = str(actor.claims.get("workflow_ref", "")).partition("@")[0].rpartition("/")[2]

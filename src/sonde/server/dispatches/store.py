@@ -263,6 +263,17 @@ def awaiting_run(tx: Tx, repository_id: str, instance: InstanceName, workflow: s
     return _dispatch(row) if row else None
 
 
+def on_github(tx: Tx, repository_id: str, instance: InstanceName) -> list[Dispatch]:
+    """The dispatches of an instance whose run is on GitHub now, oldest first."""
+    mine = (
+        dispatches.c.repository_id == repository_id,
+        dispatches.c.stack == instance.stack,
+        dispatches.c.component == instance.component,
+        dispatches.c.state.in_(ON_GITHUB),
+    )
+    return [_dispatch(row) for row in tx.all(select(dispatches).where(*mine).order_by(dispatches.c.created_at))]
+
+
 def set_state(tx: Tx, dispatch: Dispatch, state: State, because: str, **changes: Any) -> None:
     """Change a dispatch that has not ended; one that has ended stays as it is, whatever arrives late."""
     open_ = (dispatches.c.id == dispatch.id, dispatches.c.state.not_in(ENDED))
