@@ -1,6 +1,11 @@
 """Who gets in, and who does not (decisions.md, ruling 15; reliability.md T13, T17)."""
 
+import os
 import re
+import subprocess
+import sys
+import urllib.error
+import urllib.request
 
 import pytest
 from click.testing import CliRunner
@@ -148,7 +153,7 @@ def test_every_answer_carries_the_headers_that_keep_others_out(browser):
         assert "unsafe" not in headers["content-security-policy"]
         assert headers["x-frame-options"] == "DENY"
         assert headers["x-content-type-options"] == "nosniff"
-        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["referrer-policy"] == "same-origin"
         assert headers["cache-control"] == "no-store"
 
 
@@ -166,3 +171,21 @@ def test_an_administrator_gets_another_link(open_browser, tmp_path, database_url
 )
 def test_an_address_that_no_database_can_look_up_is_refused(browser, path):
     assert browser.get(path).status_code == 400
+
+
+def test_the_server_prints_a_link_at_its_start_that_lets_one_in(tmp_path, database_url):
+    environment = {"PATH": os.environ["PATH"], "SONDE_DATABASE_URL": database_url, "SONDE_DATA_DIR": str(tmp_path)}
+    command = [sys.executable, "-m", "sonde.main", "serve", "--listen", "127.0.0.1:0"]
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as server:
+        link = next(
+            found.group() for line in server.stderr if (found := re.search(r"http://\S+/login\?token=\S+", line))
+        )
+        try:
+            with urllib.request.build_opener(urllib.request.HTTPCookieProcessor()).open(link, timeout=30) as answer:
+                assert "<h1>Pull requests</h1>" in answer.read().decode()
+            with pytest.raises(urllib.error.HTTPError, match="401") as refused:
+                urllib.request.urlopen(link, timeout=30)
+            refused.value.close()
+        finally:
+            server.terminate()
+            server.stderr.read()
