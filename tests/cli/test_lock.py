@@ -96,3 +96,11 @@ def test_without_manifests_the_folder_that_was_looked_in_is_named(sonde, plane, 
     assert done.returncode == 1
     assert str(checkout / "stacks") in done.stderr
     assert not plane.seen
+
+
+def test_a_lost_answer_says_that_the_lock_may_stand_and_a_server_that_is_away_does_not(sonde, plane):
+    plane.says(("close", b""))
+    assert "Whether the lock was taken is not known" in sonde(*LOCK).stderr
+    done = sonde(*LOCK, env={"ATMOS_PRO_BASE_URL": "http://127.0.0.1:1"})
+    assert "connection refused" in done.stderr
+    assert "not known" not in done.stderr

@@ -62,7 +62,9 @@ class ApiError(CliError):
 
 
 class NoAnswerError(ApiError):
-    """No complete answer: whether the server acted is unknown."""
+    """No complete answer. `sent` is False where the request never left: then the server did not act."""
+
+    sent = True
 
 
 class DecodeError(ApiError):

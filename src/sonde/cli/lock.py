@@ -6,11 +6,15 @@ Neither component nor stack is looked up: a lock may be taken for what does not 
 import click
 
 from sonde.cli import client, git, options, process, project
-from sonde.cli.errors import ApiError, CliError, GitError
+from sonde.cli.errors import ApiError, CliError, GitError, NoAnswerError
 from sonde.cli.process import Process
 from sonde.wire import locks
 
 MIN_TTL, MAX_TTL = -(2**31), 2**31 - 1
+MAYBE_LOCKED = (
+    "Whether the lock was taken is not known. Lock again from the same job: that renews a lock of its own. "
+    "`sonde pro unlock` releases it."
+)
 COMPONENT = click.option("-c", "--component", "flag", help="The component to lock.")
 STACK = click.option("-s", "--stack", default="", help="The stack, by its name or its manifest.")
 
@@ -31,6 +35,10 @@ def lock(ctx: click.Context, component: str | None, flag: str | None, stack: str
     request = locks.LockRequest(key=key, ttl=ttl or locks.DEFAULT_TTL, message=message or locks.DEFAULT_MESSAGE)
     try:
         granted = client.lock(session, request)
+    except NoAnswerError as error:
+        if error.sent:
+            error.hints = (*error.hints, MAYBE_LOCKED)
+        raise error.prefixed("failed to lock stack ") from error
     except ApiError as error:
         raise error.prefixed("failed to lock stack ") from error
     ends = f"  It ends by itself at {granted['expiresAt']}.\n" if granted.get("expiresAt") else ""

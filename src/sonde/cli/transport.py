@@ -108,13 +108,14 @@ def redirected(request: Request, status: int, url: str, first: SplitResult) -> R
 
 def _once(request: Request, transport: Transport, deadline: float) -> tuple[int, str, http.client.HTTPMessage, bytes]:
     where = _address(request)
-    connection = None
+    connection, sent = None, False
     try:
         connection = _connected(where, transport, deadline)
         target = (where.path or "/") + (f"?{where.query}" if where.query else "")
         if _proxy(where, transport) and where.scheme == "http":
             target = request.url
         headers = {"Accept-Encoding": "gzip", **request.headers}
+        sent = True
         connection.request(request.method, quote(target, safe=URL_SAFE), request.body, headers)
         sock = connection.sock  # kept, because getresponse lets go of it when the server will close
         for_headers = transport.header_timeout or transport.timeout
@@ -122,7 +123,9 @@ def _once(request: Request, transport: Transport, deadline: float) -> tuple[int,
         answer = connection.getresponse()
         return answer.status, answer.reason, answer.headers, _body(answer, sock, transport, deadline)
     except (OSError, http.client.HTTPException) as error:
-        raise _failed(request, _cause(error, where)) from error
+        failed = _failed(request, _cause(error, where))
+        failed.sent = sent
+        raise failed from error
     except ValueError as error:
         raise ApiError(f"failed to create request: {error}", hints=[BAD_HEADER]) from error
     finally:
