@@ -15,6 +15,7 @@ from sonde.server.github.model import Effect, Kind
 from sonde.server.instances import store as instances
 from sonde.server.instances.model import Instance, Status
 from sonde.server.locks import service as locks
+from sonde.server.pulls.service import check_slot
 from sonde.server.web.filters import linked, safe_url
 from sonde.server.webhooks import store as deliveries
 
@@ -43,8 +44,9 @@ def fill(browser, evil):
         for item in found:
             triggers.set_state(tx, item, State.RUNNING, evil, run_id=1, run_url=evil)
             triggers.set_outcome(tx, item.id, evil)
-        effects.want(tx, Effect("check:1", Kind.CHECK, repository.id, trigger.id, json.dumps({})))
-        effects.set_sent(tx, effects.get(tx, "check:1"), 1, 5, evil)
+        slot = check_slot(trigger)
+        effects.want(tx, Effect(slot, Kind.CHECK, repository.id, trigger.id, json.dumps({})))
+        effects.set_sent(tx, effects.get(tx, slot), 1, 5, evil)
         effects.want(tx, Effect("dispatch:1", Kind.DISPATCH, repository.id, found[0].id, json.dumps({})))
         effects.set_planned(tx, effects.get(tx, "dispatch:1"), evil, 0)
         locks.acquire_for_dispatch(tx, repository, stack=evil, component=evil, dispatch_id="run_1", message=evil)

@@ -11,6 +11,7 @@ from sonde.server.dispatches.model import InstanceName, NewDispatch, State, Trig
 from sonde.server.github import store as effects
 from sonde.server.github.model import Effect, Kind
 from sonde.server.locks import service as locks
+from sonde.server.pulls import service
 from sonde.server.pulls import store as pulls
 from sonde.server.pulls.model import PullRequest
 
@@ -121,8 +122,9 @@ def test_the_picture_names_each_state_in_words_too(running):
 )
 def test_the_page_says_how_far_github_has_been_told(running, make, words):
     with running.db.write("admin.change") as tx:
-        effects.want(tx, Effect("check:1", Kind.CHECK, running.repository.id, "trg_1", json.dumps({})))
-        make(tx, effects.get(tx, "check:1"))
+        slot = service.check_slot(triggers.trigger(tx, "trg_1"))
+        effects.want(tx, Effect(slot, Kind.CHECK, running.repository.id, "trg_1", json.dumps({})))
+        make(tx, effects.get(tx, slot))
     assert words in running.seen(PAGE).text
 
 
@@ -142,6 +144,15 @@ def test_an_older_event_of_a_pull_request_can_be_looked_at(running):
     assert "rolling gateways" not in page.text
     older = next(link for link in page.links if "trigger=trg_1" in link)
     assert "rolling gateways" in running.seen(older).text
+
+
+def test_the_comment_that_an_older_event_wanted_first_is_shown_for_the_newest(running):
+    with running.db.write("admin.change") as tx:
+        older = triggers.trigger(tx, "trg_1")
+        effects.want(tx, Effect(service.comment_slot(older), Kind.COMMENT, running.repository.id, older.id, "{}"))
+        running.db.clock_offset = 1000
+        open_trigger(tx, running.repository, sha="b" * 40, trigger_id="trg_2")
+    assert "Comment to send" in running.seen(PAGE).text
 
 
 def held(browser, because=FORK, **facts):

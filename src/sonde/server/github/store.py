@@ -185,7 +185,7 @@ def of_repository(tx: Tx, repository_id: str) -> Sequence[Row[Any]]:
 
 
 def of_subjects(tx: Tx, repository_id: str, subject_ids: Sequence[str]) -> list[Effect]:
-    """The effects for these triggers and dispatches, oldest first."""
+    """The effects for these dispatches, oldest first."""
     mine = (effects.c.repository_id == repository_id, effects.c.subject_id.in_(subject_ids))
     return [_effect(row) for row in tx.all(select(effects).where(*mine).order_by(effects.c.created_at, effects.c.slot))]
 

@@ -110,7 +110,10 @@ def _unknown(tx: Tx, call: Call) -> str:
 
 def _shown(tx: Tx, repository: Repository, trigger: Trigger) -> dict[str, Any]:
     mine = triggers.of_trigger(tx, trigger.id)
-    wanted = effects.of_subjects(tx, repository.id, [trigger.id, *(item.id for item in mine)])
+    # by slot: check and comment are shared by triggers, and their rows name only the one that wanted them first
+    shared = [effects.get(tx, slot) for slot in (service.check_slot(trigger), service.comment_slot(trigger))]
+    wanted = [effect for effect in shared if effect]
+    wanted += effects.of_subjects(tx, repository.id, [item.id for item in mine])
     counts = triggers.counts(tx, [trigger.id])
     return {
         "trigger": trigger,

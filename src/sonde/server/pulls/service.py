@@ -121,11 +121,14 @@ def mirror(db: Database, trigger_id: str, site_url: str) -> bool:
         check = json.dumps(render.check(*newest, check_slot(trigger), page), sort_keys=True)
         comment = json.dumps({"number": pull.number, "text": render.comment(pull, every, page)}, sort_keys=True)
         effects.want(tx, Effect(check_slot(trigger), Kind.CHECK, repository.id, newest[0].id, check))
-        effects.want(
-            tx, Effect(f"comment:{repository.id}:{pull.number}", Kind.COMMENT, repository.id, trigger.id, comment)
-        )
+        effects.want(tx, Effect(comment_slot(trigger), Kind.COMMENT, repository.id, trigger.id, comment))
         triggers.set_mirrored(tx, trigger.id, trigger.version)
         return True
+
+
+def comment_slot(trigger: Trigger) -> str:
+    """One comment per pull request."""
+    return f"comment:{trigger.repository_id}:{trigger.number}"
 
 
 def check_slot(trigger: Trigger) -> str:
