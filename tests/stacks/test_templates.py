@@ -40,7 +40,9 @@ def test_string_by_string_agrees_with_the_whole_dump(value):
 @settings(max_examples=300)
 @given(
     st.dictionaries(
-        st.text(min_size=1, max_size=4), st.text(max_size=12) | st.integers() | st.booleans() | st.none(), max_size=4
+        st.text(min_size=1, max_size=4),
+        st.text(max_size=12) | st.integers(-(2**63), 2**63 - 1) | st.booleans() | st.none(),
+        max_size=4,
     )
 )
 def test_a_dump_reads_back_as_it_was(value):
