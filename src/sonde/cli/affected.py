@@ -12,6 +12,7 @@ from sonde.cli.affected_question import Question
 from sonde.cli.describe_stacks import function_flags
 from sonde.cli.options import flags_of, global_flags
 from sonde.stacks.affected.items import View
+from sonde.stacks.affected.spacelift import with_admin_stacks
 
 
 @click.command(name="affected")
@@ -41,7 +42,10 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     answer = affected_question.answer(question, event)
     graph = answer.graph(question) if given["include_dependents"] or given["upload"] else None
     settings = given["include_settings"] or given["upload"]
-    items = View(question.engine.project, settings=settings, graph=graph).items(answer.found)
+    found = answer.found
+    if given["include_spacelift_admin_stacks"]:
+        found = with_admin_stacks(found, answer.instances)
+    items = View(question.engine.project, settings=settings, graph=graph).items(found)
     uploads = given["upload"] and not output.skips_upload
     if not uploads or given["verbose"] or given["file"]:
         output.write(items, world, ci=affected_question.runs_in_ci(question.config))

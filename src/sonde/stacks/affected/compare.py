@@ -11,7 +11,6 @@ from sonde.stacks.engine import Instance
 
 Key = tuple[str, str, str]  # stack, type, component
 DELETABLE = (kinds.TERRAFORM, kinds.HELMFILE, kinds.PACKER)
-CONTEXT = ("namespace", "tenant", "environment", "stage")
 
 
 @dataclass(frozen=True)
@@ -23,10 +22,6 @@ class Affected:
     file: str = ""
     folder: str = ""
     deletion: str = ""  # component, or stack if nothing is left of it
-
-    @property
-    def sort_key(self) -> Key:
-        return key_of(self.instance)
 
 
 def key_of(instance: Instance) -> Key:
@@ -43,6 +38,11 @@ def compare(
 ) -> list[Affected]:
     """Affected and deleted instances, sorted by type, stack and component. Raises StacksError for broken HCL."""
     found = [*_affected(head, base, rules, changes, modules), *_deleted(head, base)]
+    return ordered(found)
+
+
+def ordered(found: Iterable[Affected]) -> list[Affected]:
+    """By type, stack and component."""
     return sorted(found, key=lambda each: (each.instance.kind, each.instance.stack, each.instance.name))
 
 
