@@ -1,6 +1,6 @@
 """The comparison behind `describe affected` and `list affected`: flags, project, repository, base (stacks.md §10)."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,18 +13,20 @@ from sonde.cli.describe_stacks import options_of
 from sonde.cli.errors import CliError, GitError
 from sonde.cli.process import Process
 from sonde.stacks import kinds
+from sonde.stacks.affected import load
 from sonde.stacks.affected.changes import Changes, Modules
-from sonde.stacks.affected.compare import Affected, compare, index
+from sonde.stacks.affected.compare import Affected, compare
 from sonde.stacks.affected.dependents import Graph
 from sonde.stacks.affected.gittree import GitTree, MappedTree
 from sonde.stacks.affected.load import base_side, head_side
 from sonde.stacks.affected.reasons import Rules
 from sonde.stacks.affected.repository import Repository, open_repository
+from sonde.stacks.affected.reuse import Recorder
 from sonde.stacks.config import Config
-from sonde.stacks.engine import Engine, Instance, Options
+from sonde.stacks.engine import Engine, Instance, Options, open_engine
+from sonde.stacks.tree import WorkingTree
 
 WITH_FOLDER = (*kinds.BUILT_IN, kinds.CONTAINER)
-BaseTree = GitTree | MappedTree
 ERROR_MODES = ("", "warn", "silent", "strict")
 BASE_FLAGS = (
     click.option(
@@ -57,6 +59,20 @@ class Question:
 
 
 @dataclass(frozen=True)
+class Compared:
+    """What HEAD is compared with: a commit, its tree, and the paths of files that changed up to HEAD's commit."""
+
+    base: Base
+    tree: GitTree | MappedTree
+    changed: frozenset[str]
+    differing: Collection[str] | None = None  # absolute paths that differ from the working tree, if known
+
+    @property
+    def side(self) -> load.Base:
+        return load.Base(self.tree, self.differing)
+
+
+@dataclass(frozen=True)
 class Answer:
     """What is affected, and everything that HEAD has."""
 
@@ -81,7 +97,9 @@ def ask(world: Process, flags: Mapping[str, Any], given: Mapping[str, Any], *, v
 
     `flags` are the global ones, `given` the command's own; `validated` asks for full validation (stacks.md §13.1).
     """
-    config, engine = inventory.open_project(world, flags)
+    config = inventory.load_config(world, flags)
+    config.require_stacks()
+    engine = open_engine(config, Recorder(WorkingTree(config.base_path)), env=world.env)
     mode = given["error_mode"] or world.env.get("ATMOS_DESCRIBE_ERROR_MODE") or config.get("describe.error_mode") or ""
     if mode not in ERROR_MODES:
         raise CliError(f'invalid error mode\n\n"{mode}"', hints=["Use warn, silent or strict."])
@@ -122,17 +140,17 @@ def event_of(question: Question) -> Event | None:
 def answer(question: Question, event: Event | None) -> Answer:
     """Compare. Raises StacksError, and GitError where the base is not here."""
     engine, given = question.engine, question.given
-    base, tree, changed = _other_checkout(question) if given["repo_path"] else _commit(question, event)
+    compared = _other_checkout(question) if given["repo_path"] else _commit(question, event)
     try:
-        everything = head_side(engine, question.options)
-        before = base_side(question.config, tree, question.world.env, question.options)
+        head = head_side(engine, question.options)
+        before = base_side(question.config, compared.side, engine, head, question.options)
     finally:
-        tree.close()
-    changes = Changes(f"{question.repository.root}/{path}" for path in changed)
+        compared.tree.close()
+    changes = Changes(f"{question.repository.root}/{path}" for path in compared.changed)
     modules = Modules(engine.tree, changes, str(question.config.component_base(kinds.TERRAFORM)))
     stack = given["stack"]
-    found = compare(index(everything, stack), index(before, stack), _rules(question), changes, modules)
-    return Answer(base, found, everything)
+    found = compare(head.index(stack), before.index(stack), _rules(question), changes, modules)
+    return Answer(compared.base, found, tuple(head.index().values()))
 
 
 def _rules(question: Question) -> Rules:
@@ -147,12 +165,16 @@ def _rules(question: Question) -> Rules:
     )
 
 
-def _commit(question: Question, event: Event | None) -> tuple[Base, BaseTree, frozenset[str]]:
+def _commit(question: Question, event: Event | None) -> Compared:
     """The base as git's objects. Files changed between the commits; the configuration is also the working tree's."""
     repository = question.repository
     base = _base(question, event)
-    tree = GitTree(repository, base.commit, question.engine.tree, repository.changed(base.commit))
-    return base, tree, repository.changed(base.commit, "HEAD")
+    differing = repository.changed(base.commit)
+    tree = GitTree(repository, base.commit, question.engine.tree, differing)
+    stacks = question.engine.project.stacks_path
+    inside = stacks.startswith(repository.root + "/")
+    known = {f"{repository.root}/{path}" for path in differing | repository.untracked(stacks)} if inside else None
+    return Compared(base, tree, repository.changed(base.commit, "HEAD"), known)
 
 
 def _base(question: Question, event: Event | None) -> Base:
@@ -165,7 +187,7 @@ def _base(question: Question, event: Event | None) -> Base:
     return affected_base.default(repository)
 
 
-def _other_checkout(question: Question) -> tuple[Base, BaseTree, frozenset[str]]:
+def _other_checkout(question: Question) -> Compared:
     """The base of `--repo-path`: its files as they lie there, and the commit at its HEAD."""
     here, path = question.repository, str(question.config.cwd / question.given["repo_path"])
     there = open_repository(path, question.world.env) if Path(path).is_dir() else None
@@ -179,4 +201,4 @@ def _other_checkout(question: Question) -> tuple[Base, BaseTree, frozenset[str]]
     head = affected_base.explicit(here, "HEAD").commit
     ours, theirs = here.listing(head), there.listing(commit)
     changed = frozenset(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
-    return Base(commit, head), MappedTree(here.root, there.root, question.engine.tree), changed
+    return Compared(Base(commit, head), MappedTree(here.root, there.root, question.engine.tree), changed)

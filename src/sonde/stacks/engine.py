@@ -132,14 +132,15 @@ class Engine:
         found: dict[tuple[str, str, str], Instance] = {}
         empty: dict[str, None] = {}
         for path in self.files:
-            for instance in self._instances(path, options):
+            for instance in self.instances_of(path, options):
                 found.setdefault((instance.stack, instance.kind, instance.name), instance)
             content = self.stack(path)
             if not any(content.components(kind) for kind in content.types):
                 empty[content.explicit_name or content.name] = None
         return Stacks(tuple(found.values()), tuple(empty), tuple(self.warnings))
 
-    def _instances(self, path: str, options: Options) -> Iterator[Instance]:
+    def instances_of(self, path: str, options: Options) -> Iterator[Instance]:
+        """The instances of one top-level manifest that the options let through."""
         content = self.stack(path)
         for kind in content.types:
             if kind not in kinds.DESCRIBED or (options.types and kind not in options.types):

@@ -24,7 +24,7 @@ class Manifests:
         self.project = project
         self.tree = tree
         self._texts: dict[str, str] = {}
-        self._values: dict[tuple[str, str], Section] = {}
+        self.parsed: dict[tuple[str, str], Section] = {}
 
     def text(self, path: str) -> str:
         """The file's text. Raises FileNotFoundError."""
@@ -36,14 +36,18 @@ class Manifests:
     def parse(self, path: str, text: str) -> Section:
         """The mapping in `text`, which stands in (or was rendered from) the file. Raises YamlError and StacksError."""
         key = (path, text)
-        known = self._values.get(key)
+        known = self.parsed.get(key)
         if known is None:
             raw, delimiter = text.encode("utf-8", "surrogateescape"), self.project.key_delimiter
             loaded = goyaml.load_mapping(raw, name=path, key_delimiter=delimiter).value or {}
             known = self._untag(loaded, path) if "!" in text else loaded
             marks.mark(known)
-            self._values[key] = known
+            self.parsed[key] = known
         return known
+
+    def adopt(self, other: "Manifests") -> None:
+        """Take over what the files of another tree parsed to; a text that includes other files is parsed anew."""
+        self.parsed.update({key: value for key, value in other.parsed.items() if "!include" not in key[1]})
 
     def _untag(self, value: Any, path: str) -> Any:
         """Functions become the strings that stand for them; `!include` is replaced by what it names."""

@@ -68,8 +68,12 @@ def _deleted(head: Mapping[Key, Instance], base: Mapping[Key, Instance]) -> Iter
 
 
 def index(instances: Iterable[Instance], stack: str = "") -> dict[Key, Instance]:
-    """Instances by their names; with a stack only its own. Its name counts here, never its manifest's path (§2)."""
-    return {key_of(each): each for each in instances if not stack or each.stack == stack}
+    """Instances by their names, the first of several; with a stack only its own (its name, never its manifest's: §2)."""
+    found: dict[Key, Instance] = {}
+    for each in instances:
+        if not stack or each.stack == stack:
+            found.setdefault(key_of(each), each)
+    return found
 
 
 def is_abstract(instance: Instance) -> bool:

@@ -1,8 +1,11 @@
 """Both sides of the comparison as stacks: HEAD's working tree, and the base."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from sonde.stacks.affected.compare import Key, index
+from sonde.stacks.affected.reuse import Recorder, touched
 from sonde.stacks.discovery import NoManifestsError
 from sonde.stacks.engine import Engine, Instance, Options, open_engine
 from sonde.stacks.errors import StacksError
@@ -11,22 +14,59 @@ from sonde.stacks.tree import Tree
 _UNRESOLVED = "stack import not found"
 
 
-def head_side(engine: Engine, options: Options) -> tuple[Instance, ...]:
+@dataclass(frozen=True)
+class Side:
+    """One side's instances by their top-level manifests. Of equal ones in several manifests the first counts."""
+
+    by_manifest: Mapping[str, tuple[Instance, ...]]
+
+    def index(self, stack: str = "") -> dict[Key, Instance]:
+        """Instances by their names; with a stack only its own."""
+        return index((each for part in self.by_manifest.values() for each in part), stack)
+
+
+def head_side(engine: Engine, options: Options) -> Side:
     """HEAD's instances. Raises StacksError."""
-    return engine.stacks(options).instances
+    return Side({path: tuple(engine.instances_of(path, options)) for path in engine.files})
 
 
-def base_side(config: Any, tree: Tree, env: Mapping[str, str], options: Options) -> tuple[Instance, ...]:
+@dataclass(frozen=True)
+class Base:
+    """Where the base's files are, and how they differ from HEAD's.
+
+    `differing` are absolute paths of files; None where that is not known, and then everything is worked out.
+    """
+
+    tree: Tree
+    differing: Collection[str] | None = None
+
+
+def base_side(config: Any, base: Base, head: Engine, known: Side, options: Options) -> Side:
     """The base's instances, read with HEAD's configuration (stacks.md §10.1).
 
     A base without manifests, or with imports that lead nowhere, counts as empty: everything is new then. Any other error
     in it is an error of the comparison.
     """
+    engine = open_engine(config, base.tree, env=head.host.env)
+    engine.manifests.adopt(head.manifests)
+    changed: Collection[str] = head.files
+    if base.differing is not None and isinstance(head.tree, Recorder):
+        changed = touched(head, head.tree, base.tree, base.differing)
     try:
-        return open_engine(config, tree, env=env).stacks(options).instances
+        return Side(dict(_sides(engine, known, changed, options)))
     except NoManifestsError:
-        return ()
+        return Side({})
     except StacksError as error:
         if error.message.startswith(_UNRESOLVED):
-            return ()
+            return Side({})
         raise
+
+
+def _sides(
+    engine: Engine, known: Side, changed: Collection[str], options: Options
+) -> Iterable[tuple[str, tuple[Instance, ...]]]:
+    for path in engine.files:
+        if path in known.by_manifest and path not in changed:
+            yield path, known.by_manifest[path]
+        else:
+            yield path, tuple(engine.instances_of(path, options))

@@ -46,6 +46,11 @@ class Repository:
             raise StacksError(f"git diff {' '.join(commits)}: {done.stderr.decode(errors='replace').strip()}")
         return frozenset(_path(part) for part in done.stdout.split(b"\0") if part)
 
+    def untracked(self, folder: str) -> frozenset[str]:
+        """Paths below `root` of the files in a folder that git does not track, ignored ones included."""
+        done = self.run("ls-files", "--others", "-z", "--full-name", "--", folder)
+        return frozenset(_path(part) for part in done.stdout.split(b"\0") if part)
+
     def listing(self, commit: str) -> dict[str, str]:
         """Every path of a commit with its mode and object, as one text each."""
         done = self.run("ls-tree", "-r", "-z", "--full-tree", commit)
