@@ -161,9 +161,10 @@ def is_ancestor(repository: Path, older: str, newer: str) -> bool:
     return run(repository, "merge-base", "--is-ancestor", older, newer, check=False).returncode == 0
 
 
-def read(repository: Path, revision: str, path: str) -> tuple[str, bytes] | None:
-    """(blob SHA, content) of a file at a revision; None if it is absent or not a file."""
-    done = run(repository, "rev-parse", "--quiet", "--verify", f"{revision}:{path}", check=False)
+@lru_cache(maxsize=1024)
+def read(repository: Path, commit: str, path: str) -> tuple[str, bytes] | None:
+    """(blob SHA, content) of a file at a commit, given by its full SHA; None if it is absent or not a file."""
+    done = run(repository, "rev-parse", "--quiet", "--verify", f"{commit}:{path}", check=False)
     sha = done.stdout.decode().strip()
     if not sha or text(repository, "cat-file", "-t", sha) != "blob":
         return None
@@ -179,9 +180,10 @@ class Entry:
     path: str  # relative to the folder that was listed
 
 
-def listing(repository: Path, revision: str, folder: str) -> list[Entry] | None:
-    """What is directly in `folder` ("" is the root) at a revision; None if there is no such folder."""
-    where = f"{revision}:{folder}"
+@lru_cache(maxsize=1024)
+def listing(repository: Path, tree: str, folder: str) -> tuple[Entry, ...] | None:
+    """What is directly in `folder` ("" is the root) of a commit or tree, given by its full SHA; None if absent."""
+    where = f"{tree}:{folder}"
     done = run(repository, "ls-tree", "-l", "-z", where, check=False)
     if done.returncode != 0:
         return None
@@ -191,7 +193,7 @@ def listing(repository: Path, revision: str, folder: str) -> list[Entry] | None:
             head, _, path = row.partition("\t")
             mode, kind, sha, size = head.split()
             entries.append(Entry(mode, kind, sha, 0 if size == "-" else int(size), path))
-    return entries
+    return tuple(entries)
 
 
 @lru_cache(maxsize=4096)

@@ -17,7 +17,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -180,7 +180,7 @@ class State:
     def save(self) -> None:
         target = self.folder / "state.json"
         scratch = target.with_suffix(".new")
-        scratch.write_text(json.dumps(asdict(self.records), separators=(",", ":")))
+        scratch.write_text(json.dumps(self.records, default=vars, separators=(",", ":")))
         os.replace(scratch, target)  # noqa: PTH105 - the atomic one, said by name
 
     def wait_until(self, condition: Callable[[], bool], timeout: float = 30.0) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ class File:
         return self.workflow.name if self.workflow else self.path
 
 
+@lru_cache(maxsize=1024)
 def load(bare: Path, sha: str, path: str) -> File | None:
     """One workflow file; None if there is none of that path at `sha`."""
     found = git.read(bare, sha, path)
@@ -40,7 +42,7 @@ def load(bare: Path, sha: str, path: str) -> File | None:
 
 
 def load_all(bare: Path, sha: str) -> list[File]:
-    entries = git.listing(bare, sha, FOLDER) or []
+    entries = git.listing(bare, sha, FOLDER) or ()
     paths = [f"{FOLDER}/{entry.path}" for entry in entries if entry.path.endswith((".yml", ".yaml"))]
     return [file for path in paths if (file := load(bare, sha, path))]
 

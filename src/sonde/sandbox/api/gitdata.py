@@ -36,7 +36,7 @@ def create_tree(call: Call) -> Reply:
         sha = git.write_tree(bare, call.json.get("base_tree"), rows)
     except git.GitError as error:
         raise Refused(422, "tree.sha or base_tree is not a valid object") from error
-    return Reply(201, shapes.tree(call.world, call.repository, sha, git.listing(bare, sha, "") or []))
+    return Reply(201, shapes.tree(call.world, call.repository, sha, git.listing(bare, sha, "") or ()))
 
 
 def _row(call: Call, row: dict[str, Any]) -> tuple[str, str, str | None]:

@@ -1,6 +1,7 @@
 """Repositories and what git holds: commits, branches, refs, files."""
 
 import base64
+from collections.abc import Sequence
 from urllib.parse import quote
 
 from sonde.sandbox import git
@@ -188,7 +189,7 @@ def git_commit(world: State, of: Repository, sha: str) -> Json:
     return of_git | same | {"verification": verification}
 
 
-def tree(world: State, of: Repository, sha: str, entries: list[git.Entry]) -> Json:
+def tree(world: State, of: Repository, sha: str, entries: Sequence[git.Entry]) -> Json:
     api = api_url(world, of)
     rows = [
         {"path": entry.path, "mode": entry.mode, "type": entry.type, "sha": entry.sha, "size": entry.size}
@@ -250,7 +251,7 @@ def file(world: State, of: Repository, path: str, *, sha: str, content: bytes, a
     }
 
 
-def folder(world: State, of: Repository, path: str, *, entries: list[git.Entry], at: str) -> list[Json]:
+def folder(world: State, of: Repository, path: str, *, entries: Sequence[git.Entry], at: str) -> list[Json]:
     kinds = {"blob": "file", "tree": "dir", "commit": "file"}  # a submodule is a `file` here before version 2026-03-10
     return [
         _place(world, of, f"{path}/{entry.path}".lstrip("/"), entry.sha, at)
