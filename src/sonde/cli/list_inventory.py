@@ -140,6 +140,10 @@ def instances(ctx: click.Context, /, **given: Any) -> None:
     if uploads:
         _check_upload(given)
     config, found = _load(ctx, given, _INSTANCES)
+    if given["form"] == "matrix":
+        target = given["output_file"] or (world.env.get("GITHUB_OUTPUT", "") if config.get("ci.enabled") else "")
+        tables.matrix(rows.matrix(found, given["stack"]), target, sys.stdout)
+        return
     chosen = rows.of_instances(found, given["stack"])
     shown = rows.where(chosen, given["predicate"]) if given["predicate"] else chosen
     _show(shown, config, given, tables.INSTANCES)

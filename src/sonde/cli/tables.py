@@ -1,9 +1,9 @@
 """Rows as tables: columns by template, order, and the formats of `list` (stacks.md §9)."""
 
-import csv
-import io
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TextIO
 
 from sonde.cli import printing
@@ -11,7 +11,7 @@ from sonde.cli.errors import CliError
 from sonde.stacks import templates
 
 FORMATS = ("table", "json", "yaml", "csv", "tsv", "tree", "matrix")
-_LIBRARY = templates.Library({})
+_LIBRARY = templates.sprig_library()
 
 
 @dataclass(frozen=True)
@@ -98,19 +98,51 @@ def _cell(row: Mapping[str, Any], column: Column) -> str:
 
 
 def write(shown: Table, form: str, delimiter: str, out: TextIO) -> None:
-    """The table in a format; without one, tab-separated lines without headings, as for a pipe."""
+    """The table in a format. Without one, or as `table`, a pipe gets tab-separated lines without headings."""
     if form in ("json", "yaml"):
         records = [dict(zip(shown.headings, row, strict=True)) for row in shown.cells]
         out.write(printing.render(records, form))
-    elif form in ("csv", "tsv", "", "table", "tree"):
-        headed = form in ("csv", "tsv", "table")
-        lines = [shown.headings, *shown.cells] if headed else shown.cells
-        out.write(_delimited(lines, delimiter or ("," if form == "csv" else "\t")))
+    elif form in ("csv", "tsv"):
+        sign = delimiter or ("," if form == "csv" else "\t")
+        out.write("".join(f"{sign.join(row)}\n" for row in (shown.headings, *shown.cells)))
+    elif form == "tree":
+        out.write("".join(f"{line}\n" for line in _tree(shown)))
+    elif form in ("", "table"):
+        out.write(_aligned(shown) if out.isatty() else "".join("\t".join(row) + "\n" for row in shown.cells))
     else:
         raise CliError(f"invalid format '{form}'", hints=[f"Supported formats: {', '.join(FORMATS)}."])
 
 
-def _delimited(lines: Sequence[tuple[str, ...]], delimiter: str) -> str:
-    text = io.StringIO()
-    csv.writer(text, delimiter=delimiter, lineterminator="\n").writerows(lines)
-    return text.getvalue()
+def _aligned(shown: Table) -> str:
+    """Headings and cells in columns, for a terminal."""
+    lines = [shown.headings, *shown.cells]
+    widths = [max(len(row[index]) for row in lines) for index in range(len(shown.headings))]
+    return "".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() + "\n" for row in lines
+    )
+
+
+def _tree(shown: Table) -> list[str]:
+    """Stacks with their components below them; rows of one column stand alone."""
+    lowered = [heading.lower() for heading in shown.headings]
+    if "stack" not in lowered or "component" not in lowered:
+        return [row[0] for row in shown.cells]
+    stack, component = lowered.index("stack"), lowered.index("component")
+    groups: dict[str, list[str]] = {}
+    for row in sorted(shown.cells, key=lambda row: (row[stack], row[component])):
+        groups.setdefault(row[stack], []).append(row[component])
+    lines = []
+    for name, members in groups.items():
+        lines.append(name)
+        lines += [f"{'└──' if index == len(members) - 1 else '├──'} {member}" for index, member in enumerate(members)]
+    return lines
+
+
+def matrix(instances: Sequence[Mapping[str, str]], target: str, out: TextIO) -> None:
+    """A GitHub Actions matrix: JSON on `out`, or `matrix=` and `count=` lines appended to the target file."""
+    text = json.dumps({"include": list(instances)}, separators=(",", ":"), ensure_ascii=False)
+    if not target:
+        out.write(text + "\n")
+        return
+    with Path(target).open("a", encoding="utf-8") as file:
+        file.write(f"matrix={text}\ncount={len(instances)}\n")

@@ -99,7 +99,13 @@ def component(engine: "Engine", name: str, stack: str, options: "Options") -> Se
 
 
 def _without_empty(sections: Section) -> Section:
-    return {key: value for key, value in sections.items() if value not in ({}, [], "")}
+    """The sections without empty texts and maps, at any depth below maps (`describe.settings.include_empty: false`)."""
+    result = {}
+    for key, value in sections.items():
+        kept = _without_empty(value) if isinstance(value, dict) and key != "sources" else value
+        if kept not in ({}, ""):
+            result[key] = kept
+    return result
 
 
 def _workspace(engine: "Engine", found: Found, stack: str, sections: Section) -> str:

@@ -98,6 +98,20 @@ def of_instances(found: Stacks, pattern: str = "") -> list[Row]:
     return [of_instance(each) for each in sorted(chosen, key=lambda each: (each.stack, each.name))]
 
 
+def matrix(found: Stacks, pattern: str = "") -> list[dict[str, str]]:
+    """All components, abstract ones too, as entries of a GitHub Actions matrix."""
+    chosen = [each for each in found.instances if matches(pattern, each.stack)]
+    return [
+        {
+            "stack": each.stack,
+            "component": each.name,
+            "component_path": str(_map(each, "component_info").get("component_path") or ""),
+            "component_type": each.kind,
+        }
+        for each in sorted(chosen, key=lambda each: (each.stack, kinds.DESCRIBED.index(each.kind), each.name))
+    ]
+
+
 def is_abstract(instance: Instance) -> bool:
     return _map(instance, "metadata").get("type") == "abstract"
 

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any, Literal
 
 from sonde import gotemplate
-from sonde.gotemplate import Template, TemplateError
+from sonde.gotemplate import Template, TemplateError, functions
 from sonde.stacks import goyaml, marks, yamldump
 from sonde.stacks.goyaml.scalars import resolve
 
@@ -50,6 +50,11 @@ class Library:
             if len(text) < _LONGEST_REMEMBERED:
                 self._parsed[key] = known
         return known
+
+
+def sprig_library() -> Library:
+    """What templates of columns may call: sprig, with nothing of the world."""
+    return Library(functions.sprig())
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,113 @@
+"""`describe` and `list` from argv to stdout, in process."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+FILES = {
+    "atmos.yaml": (
+        'base_path: "."\ncomponents: {terraform: {base_path: components/terraform}}\n'
+        'stacks: {base_path: stacks, included_paths: ["deploy/**/*"], name_template: "{{ .vars.stage }}"}\n'
+        "templates: {settings: {enabled: true}}\n"
+    ),
+    "stacks/deploy/dev.yaml": (
+        "vars: {stage: dev}\ncomponents:\n  terraform:\n    base: {metadata: {type: abstract}}\n"
+        "    vpc: {metadata: {tags: [net]}, vars: {x: 1.0, e: ''}}\n    app: {metadata: {enabled: false}}\n"
+    ),
+    "stacks/deploy/prod.yaml": "vars: {stage: prod}\ncomponents: {terraform: {vpc: {}}}\n",
+}
+
+
+@pytest.fixture
+def sonde(tmp_path):
+    for name, text in FILES.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+    def run(*args, code=0, **env):
+        done = subprocess.run(
+            [sys.executable, "-m", "sonde.main", *args],
+            cwd=tmp_path,
+            env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "ATMOS_GIT_ROOT_BASEPATH": "false", **env},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == code, done.stderr
+        return done
+
+    return run
+
+
+def test_stacks_are_listed_one_per_line_in_a_pipe(sonde):
+    assert sonde("list", "stacks").stdout == "dev\nprod\n"
+
+
+def test_components_are_counted_and_abstract_ones_left_out(sonde):
+    rows = json.loads(sonde("list", "components", "--format", "json").stdout)
+    assert rows == [
+        {"Component": "app", "Stacks": "1", "Type": "terraform"},
+        {"Component": "vpc", "Stacks": "2", "Type": "terraform"},
+    ]
+
+
+LISTS = [
+    ("a stack's pattern", ["--stack", "d*"], "app\tdev\nvpc\tdev\n"),
+    ("a tag", ["--tags", "net"], "vpc\tdev\n"),
+    ("a predicate", ["--filter", ".enabled == false"], "app\tdev\n"),
+    ("columns of one's own", ["--columns", "Where={{ .stack | upper }}"], "DEV\nDEV\nPROD\n"),
+    ("csv with headings", ["--format", "csv"], "Component,Stack\napp,dev\nvpc,dev\nvpc,prod\n"),
+    ("another order", ["--sort", "stack:desc"], "vpc\tprod\napp\tdev\nvpc\tdev\n"),
+    ("a tree", ["--format", "tree"], "dev\n├── app\n└── vpc\nprod\n└── vpc\n"),
+]
+
+
+@pytest.mark.parametrize(("args", "expected"), [case[1:] for case in LISTS], ids=[case[0] for case in LISTS])
+def test_instances_are_listed_by(sonde, args, expected):
+    assert sonde("list", "instances", *args).stdout == expected
+
+
+def test_a_matrix_is_appended_to_its_file(sonde, tmp_path):
+    sonde("list", "instances", "--format", "matrix", "--stack", "prod", "--output-file", str(tmp_path / "out"))
+    lines = (tmp_path / "out").read_text().splitlines()
+    assert json.loads(lines[0].removeprefix("matrix="))["include"][0]["component_path"] == "components/terraform/vpc"
+    assert lines[1] == "count=1"
+
+
+def test_described_json_is_sorted_and_whole_floats_print_as_integers(sonde):
+    text = sonde("describe", "stacks", "--format", "json", "--sections", "vars").stdout
+    assert (
+        '"vpc": {\n          "vars": {\n            "e": "",\n            "stage": "dev",\n            "x": 1\n          }'
+        in text
+    )
+
+
+def test_yaml_is_the_default_of_describe(sonde):
+    text = sonde("describe", "component", "vpc", "-s", "prod", "--query", ".vars").stdout
+    assert text == "stage: prod\n"
+
+
+def test_the_full_filter_adds_what_was_worked_out(sonde):
+    short = json.loads(sonde("describe", "component", "vpc", "-s", "dev", "--format", "json").stdout)
+    full = json.loads(
+        sonde(
+            "describe", "component", "vpc", "-s", "dev", "--format", "json", ATMOS_DESCRIBE_COMPONENT_FILTER="full"
+        ).stdout
+    )
+    assert "sources" not in short
+    assert full["workspace"] == "dev"
+
+
+def test_an_unknown_component_says_so_on_stderr_only(sonde):
+    done = sonde("describe", "component", "nope", "-s", "dev", code=1)
+    assert done.stdout == ""
+    assert "**Error:** invalid component\n\nCould not find the component nope in the stack dev." in done.stderr
+
+
+def test_the_result_may_go_to_a_file(sonde, tmp_path):
+    assert sonde("describe", "stacks", "--format", "json", "--file", str(tmp_path / "o.json")).stdout == ""
+    assert set(json.loads((tmp_path / "o.json").read_text())) == {"dev", "prod"}
