@@ -20,6 +20,9 @@ BUTTONS = {
 }
 
 
+SECONDARY = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."
+
+
 @dataclass
 class ApiFault:
     method: str
@@ -63,8 +66,7 @@ class Faults:
     ) -> None:
         """A secondary limit with Retry-After in seconds; None: without the header, as GitHub sometimes does."""
         headers = {} if retry_after is None else {"retry-after": str(retry_after)}
-        message = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."
-        self._press(ApiFault(method, path, "fail", status, message=message, headers=headers, times=times))
+        self._press(ApiFault(method, path, "fail", status, message=SECONDARY, headers=headers, times=times))
 
     def _press(self, fault: ApiFault) -> None:
         with self._lock:

@@ -11,8 +11,9 @@ import jwt
 
 from sonde.sandbox.accounts import Refused, grants, not_found
 from sonde.sandbox.api.call import Call, Reply, Request, Route
+from sonde.sandbox.api.limits import Limits
 from sonde.sandbox.api.routes import ROUTES
-from sonde.sandbox.faults import ApiFault, Faults
+from sonde.sandbox.faults import SECONDARY, ApiFault, Faults
 from sonde.sandbox.keys import read_rsa_key
 from sonde.sandbox.model import Token
 from sonde.sandbox.world import World
@@ -47,6 +48,7 @@ class Api:
         self.world = world
         self.faults = faults
         self.hourly_limit = hourly_limit
+        self.limits = Limits()
         self._budgets: dict[str, Budget] = {}
         self._public_key = read_rsa_key(world.app_key_file).public_key()
 
@@ -59,11 +61,11 @@ class Api:
             self.world.changed.notify_all()
         fault = self.faults.take_api(request.method, request.path)
         if fault and not fault.after_effect:
-            return self._broken(fault)
+            return self._broken(fault, request)
         if route is None:
             return refusal(not_found())
         reply = self._handled(route, params, request)
-        return self._broken(fault) if fault else reply
+        return self._broken(fault, request) if fault else reply
 
     def _handled(self, route: Route, params: Mapping[str, str], request: Request) -> Reply:
         with self.world.lock:
@@ -71,7 +73,7 @@ class Api:
             try:
                 token = self._caller(route, request)
                 budget = self._budget(token)
-                reply = spent(token) if budget.used >= budget.limit else None
+                reply = spent(token) if budget.used >= budget.limit else self._limited(token, request)
                 reply = reply or conditional(request, route.handler(Call(self.world, request, params, token)))
             except Refused as refused:
                 reply = refusal(refused)
@@ -79,8 +81,14 @@ class Api:
                 budget.used = min(budget.used + 1, budget.limit)
             return replace(reply, headers={**reply.headers, **budget.headers()})
 
+    def _limited(self, token: Token | None, request: Request) -> Reply | None:
+        wait = self.limits.wait(client_of(token), request, self.world.now().timestamp())
+        if wait is None:
+            return None
+        return replace(refusal(Refused(403, SECONDARY)), headers={"retry-after": str(wait)})
+
     def _budget(self, token: Token | None) -> Budget:
-        owner = "app" if token is None else str(token.installation_id or token.run_id)
+        owner = client_of(token)
         now = int(self.world.now().timestamp())
         budget = self._budgets.get(owner)
         if budget is None or now >= budget.reset:
@@ -94,9 +102,13 @@ class Api:
             for number in self.world.records.installations:
                 self._budgets[str(number)] = Budget(self.hourly_limit, now + seconds, self.hourly_limit)
 
-    def _broken(self, fault: ApiFault) -> Reply:
+    def _broken(self, fault: ApiFault, request: Request) -> Reply:
         if fault.kind == "drop":
             return Reply(0, dropped=True)
+        if "retry-after" in fault.headers:
+            token = self.world.live_token(request.headers.get("authorization", "").partition(" ")[2])
+            seconds, now = int(fault.headers["retry-after"]), self.world.now().timestamp()
+            self.limits.told_to_wait(client_of(token), seconds, now)
         body = {"message": fault.message, "documentation_url": DOCUMENTATION, "status": str(fault.status)}
         return Reply(fault.status, body, {**self._budget(None).headers(), **fault.headers})
 
@@ -147,6 +159,11 @@ class Api:
         if claims["iat"] > now + CLOCK_DRIFT:
             sentence = "must be an Integer representing the time that the assertion was issued"
             raise Refused(401, f"'Issued at' claim ('iat') {sentence}")
+
+
+def client_of(token: Token | None) -> str:
+    """Whose limits count: the installation's, or those of the App itself, or of a run."""
+    return "app" if token is None else str(token.installation_id or token.run_id)
 
 
 def allowed(token: Token, area: str, level: str) -> bool:
