@@ -3,6 +3,7 @@
 import pytest
 from repository import ATMOS, engine, write
 
+from sonde.stacks import goyaml, provenance
 from sonde.stacks.engine import Options
 from sonde.stacks.errors import StacksError
 
@@ -160,3 +161,24 @@ def test_a_cycle_of_locals_shows_itself(tmp_path):
             tmp_path,
             "locals: {a: '{{ .locals.b }}', b: '{{ .locals.a }}'}\nvars: {stage: dev}\ncomponents: {terraform: {c: {}}}\n",
         )
+
+
+def test_yaml_with_provenance_says_file_and_line_and_reads_back_the_same(tmp_path):
+    files = {
+        "catalog/base.yaml": "vars:\n  far: 1\ncomponents:\n  terraform:\n    base: {vars: {inherited: x}}\n",
+        "deploy/dev.yaml": (
+            "import: [catalog/base]\nvars: {stage: dev}\ncomponents:\n  terraform:\n    c:\n"
+            '      metadata: {inherits: [base]}\n      vars:\n        own: "a: b"\n        text: |\n          two\n          lines\n'
+        ),
+    }
+    subject = engine(tmp_path, files)
+    sections = subject.component("c", "dev", Options())
+    text = provenance.annotated(subject, {"vars": sections["vars"]}, sections)
+    assert goyaml.load(text, name="t").value == {"vars": sections["vars"]}
+    for line in (
+        "far: 1 # catalog/base.yaml:2",
+        "inherited: x # catalog/base.yaml:5",
+        "own: 'a: b' # deploy/dev.yaml:8",
+        "text: | # deploy/dev.yaml:9",
+    ):
+        assert f"  {line}\n" in text

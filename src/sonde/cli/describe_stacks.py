@@ -103,12 +103,18 @@ def component(ctx: click.Context, /, **given: Any) -> None:
     world = process.current()
     config, engine = inventory.open_project(world, flags_of(ctx))
     options = options_of(config.get("describe.error_mode") or "", given)
-    sections = engine.component(given["name"], given["stack"], options)
+    everything = sections = engine.component(given["name"], given["stack"], options)
     if config.get("describe.component.filter") != "full" and not given["query"]:
         from sonde.stacks.describe import SCHEMA_SECTIONS
 
         sections = {key: value for key, value in sections.items() if key in SCHEMA_SECTIONS}
-    write(sections, given["form"] or "yaml", given["file"], given["query"])
+    told = config.get("describe.provenance") if given["provenance"] is None else given["provenance"]
+    if told and (given["form"] or "yaml") == "yaml" and not given["query"]:
+        from sonde.stacks import provenance
+
+        put(provenance.annotated(engine, sections, everything), given["file"])
+    else:
+        write(sections, given["form"] or "yaml", given["file"], given["query"])
     inventory.summary(engine, options, world)
 
 
@@ -151,7 +157,11 @@ def write(value: Any, form: str, file: str | None, query: str = "") -> None:
         from sonde.stacks import yq
 
         value = yq.evaluate(value, query)
-    text = printing.render(value, form)
+    put(printing.render(value, form), file)
+
+
+def put(text: str, file: str | None) -> None:
+    """Print the text, or write it to a file."""
     if file:
         Path(file).write_text(text, encoding="utf-8")
         return

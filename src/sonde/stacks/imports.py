@@ -236,6 +236,10 @@ class Importer:
         below = merge(layers, self.strategy)
         return merge([below, resolve_appends(own, below, self.strategy)], self.strategy)
 
+    def paths(self) -> dict[str, str]:
+        """Names of manifests, without their last extension, to their paths; of all that was read so far."""
+        return {posixpath.splitext(self.relative(path))[0]: path for path in self.manifests.read}
+
     def _import_key(self, file: str) -> str:
         known = self._keys.get(file)
         if known is None:

@@ -33,6 +33,11 @@ class Manifests:
             known = self._texts[path] = self.tree.read_bytes(path).decode("utf-8", "surrogateescape")
         return known
 
+    @property
+    def read(self) -> list[str]:
+        """The paths of all files read so far."""
+        return list(self._texts)
+
     def parse(self, path: str, text: str) -> Section:
         """The mapping in `text`, which stands in (or was rendered from) the file. Raises YamlError and StacksError."""
         key = (path, text)

@@ -62,7 +62,7 @@ def _mapping(value: dict[str, Any], depth: int, indent: int, lines: list[str]) -
     pad = " " * depth
     for key in sorted_keys(value):
         item = value[key]
-        head = f"{pad}{_key(key)}:"
+        head = f"{pad}{key_text(key)}:"
         if isinstance(item, dict | list) and item:
             lines.append(head)
             _block(item, (depth // indent + 1) * indent, indent, lines)
@@ -81,7 +81,8 @@ def _sequence(value: list[Any], depth: int, indent: int, lines: list[str]) -> No
             lines.append(f"{pad}- {scalar(item, depth + 2, indent)}")
 
 
-def _key(key: Any) -> str:
+def key_text(key: Any) -> str:
+    """A key as it stands before its colon."""
     if not isinstance(key, str):
         return scalar(key, 0, 2)
     return _quoted(key) if "\n" in key else _line(key)
