@@ -3,6 +3,7 @@
 import gzip
 import io
 import socket
+import subprocess
 import threading
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -305,6 +306,26 @@ def test_ssl_cert_file_makes_a_private_authority_trusted(tls_plane, pki):
 def test_ssl_cert_dir_may_hold_other_files_too(tls_plane, pki):
     tls_plane.says((200, b"ok"))
     assert transport.send(Request("GET", tls_plane.url), Transport({"SSL_CERT_DIR": str(pki)})).body == b"ok"
+
+
+def test_a_root_in_a_folder_is_found_by_its_hash_or_else_by_reading_the_folder(tls_plane, pki, tmp_path):
+    tls_plane.says((200, b"ok"))
+    request = Request("GET", tls_plane.url)
+    (tmp_path / "ca.crt").write_bytes((pki / "ca.pem").read_bytes())
+    (tmp_path / "0123abcd.0").write_text("another root would stand here")
+    found = transport.send(request, Transport({"SSL_CERT_DIR": str(tmp_path)}))
+    assert found.body == b"ok", "the quick look by hash misses it, the second one reads everything"
+    (tmp_path / "0123abcd.0").unlink()
+    subprocess.run(["openssl", "rehash", str(tmp_path)], check=True, capture_output=True)
+    assert transport.send(request, Transport({"SSL_CERT_DIR": f"/nowhere:{tmp_path}"})).body == b"ok"
+
+
+def test_a_named_file_of_roots_excludes_all_others(tls_plane, pki):
+    tls_plane.says((200, b"ok"))
+    with pytest.raises(NoAnswerError, match="certificate"):
+        transport.send(Request("GET", tls_plane.url), Transport({"SSL_CERT_FILE": str(pki / "server.pem")}))
+    with pytest.raises(NoAnswerError, match="certificate"):
+        transport.send(Request("GET", tls_plane.url), Transport({}))
 
 
 @pytest.mark.parametrize(
