@@ -213,17 +213,29 @@ def test_events_are_noticed_only_in_actions_and_where_ci_is_enabled(tmp_path):
     path = tmp_path / "event.json"
     path.write_text(json.dumps({"action": "opened"}))
     env = {"GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": "pull_request", "GITHUB_EVENT_PATH": str(path)}
-    found = affected_base.detected_event(env, enabled=True)
+    said = []
+    found = affected_base.detected_event(env, enabled=True, warn=said.append)
     assert found == Event("pull_request", {"action": "opened"})
-    assert affected_base.detected_event(env, enabled=False) is None
-    assert affected_base.detected_event({**env, "GITHUB_ACTIONS": ""}, enabled=True) is None
+    assert affected_base.detected_event(env, enabled=False, warn=said.append) is None
+    assert affected_base.detected_event({**env, "GITHUB_ACTIONS": ""}, enabled=True, warn=said.append) is None
+    assert said == []
 
 
-def test_an_event_file_that_is_not_json_is_named(tmp_path):
-    (tmp_path / "event.json").write_text("{")
-    env = {"GITHUB_ACTIONS": "true", "GITHUB_EVENT_PATH": str(tmp_path / "event.json")}
-    with pytest.raises(CliError, match=r"event\.json"):
-        affected_base.detected_event(env, enabled=True)
+@pytest.mark.parametrize("text", [None, "{"])
+def test_an_event_file_that_cannot_be_read_is_named_and_passed_over(tmp_path, text):
+    path = tmp_path / "event.json"
+    if text:
+        path.write_text(text)
+    env = {"GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": "pull_request", "GITHUB_EVENT_PATH": str(path)}
+    said = []
+    assert affected_base.detected_event(env, enabled=True, warn=said.append) == Event("pull_request", {})
+    assert str(path) in said[0]
+
+
+def test_a_pull_request_without_a_payload_is_compared_by_the_branch_that_the_environment_names(world):
+    branch(world, "a", "b")
+    event = Event("pull_request", {})
+    assert affected_base.from_event(world.clone("feature"), event, {"GITHUB_BASE_REF": "main"}).commit == world.start
 
 
 @pytest.mark.parametrize(

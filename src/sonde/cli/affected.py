@@ -7,7 +7,7 @@ import click
 
 from sonde.cli import affected_base, affected_question, process
 from sonde.cli.affected_base import Base
-from sonde.cli.affected_output import Output
+from sonde.cli.affected_output import Output, as_uploaded
 from sonde.cli.affected_question import Question
 from sonde.cli.describe_stacks import function_flags
 from sonde.cli.options import flags_of, global_flags
@@ -48,7 +48,8 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     items = View(question.engine.project, settings=settings, graph=graph).items(found)
     uploads = given["upload"] and not output.skips_upload
     if not uploads or given["verbose"] or given["file"]:
-        output.write(items, world, ci=affected_question.runs_in_ci(question.config))
+        shown = [as_uploaded(item) for item in items] if given["upload"] and output.form != "matrix" else items
+        output.write(shown, world, ci=affected_question.runs_in_ci(question.config))
     if uploads:
         _upload(question, flags_of(ctx), items, answer.base)
     elif given["upload"]:

@@ -5,7 +5,7 @@ branch. What a shallow checkout lacks is fetched from its remote, commit by comm
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,15 +47,18 @@ class Event:
         return value if isinstance(value, str) else ""
 
 
-def detected_event(env: Mapping[str, str], *, enabled: bool) -> Event | None:
-    """The event of the GitHub Actions run that we are in; None outside of one, or where `ci.enabled` is not set."""
+def detected_event(env: Mapping[str, str], *, enabled: bool, warn: Callable[[str], object]) -> Event | None:
+    """The event of the GitHub Actions run that we are in; None outside of one, or where `ci.enabled` is not set.
+
+    Where its file cannot be read the event has no payload: its name and GITHUB_BASE_REF may still say enough.
+    """
     if not enabled or env.get("GITHUB_ACTIONS") != "true":
         return None
-    path = env.get("GITHUB_EVENT_PATH", "")
+    path, payload = env.get("GITHUB_EVENT_PATH", ""), {}
     try:
-        payload = json.loads(Path(path).read_bytes()) if path else {}
+        payload = json.loads(Path(path).read_bytes())
     except (OSError, ValueError) as error:
-        raise CliError(f"GITHUB_EVENT_PATH: {path} cannot be read as JSON: {error}") from error
+        warn(f"⚠ the event's payload cannot be read from GITHUB_EVENT_PATH={path}: {error}\n")
     return Event(env.get("GITHUB_EVENT_NAME", ""), payload if isinstance(payload, dict) else {})
 
 

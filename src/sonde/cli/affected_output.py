@@ -41,7 +41,8 @@ class Output:
         if self.form == "matrix" and not self.query:
             self._write_matrix(items, world, ci=ci)
             return
-        value: Any = [_without_nothing(item) for item in items] if self.form == "yaml" else list(items)
+        empty = self.query or self.form == "yaml"
+        value: Any = [_without_nothing(item) for item in items] if empty else list(items)
         if self.query:
             from sonde.stacks import yq
 
@@ -64,8 +65,23 @@ class Output:
 
 
 def _without_nothing(item: Mapping[str, Any]) -> Struct:
-    """In YAML a list or map that was not asked for is written empty, in JSON it is null."""
+    """In YAML, and so for yq, a list or map that was not asked for is empty; in JSON it is null."""
     plain = Struct(item)
     plain["dependents"] = [_without_nothing(each) for each in item["dependents"] or ()]
     plain["settings"] = item["settings"] or {}
+    if "affected_all" in item:
+        plain["affected_all"] = item["affected_all"] or []
     return plain
+
+
+def as_uploaded(item: Mapping[str, Any]) -> Struct:
+    """An item as it goes over the wire; with `--upload` that is also what is shown (protocol.md §6.1)."""
+    from sonde.cli import upload
+
+    return _in_order(upload.affected_json(item))
+
+
+def _in_order(item: Mapping[str, Any]) -> Struct:
+    found = Struct(item)
+    found["dependents"] = [_in_order(each) for each in item["dependents"]]
+    return found

@@ -104,13 +104,16 @@ def ask(world: Process, flags: Mapping[str, Any], given: Mapping[str, Any], *, v
     if mode not in ERROR_MODES:
         raise CliError(f'invalid error mode\n\n"{mode}"', hints=["Use warn, silent or strict."])
     if validated:
-        inventory.validate(config, engine)
+        from sonde.stacks.schema.validation import validate
+
+        for warning in validate(config, engine):
+            world.stderr.write(f"⚠ {warning}\n")
     if given["repo_path"] and any(given[name] for name in ("base", "ref", "sha", "ssh_key", "ssh_key_password")):
         raise CliError(
             "if the '--repo-path' flag is specified, the '--base', '--ref', '--sha', '--ssh-key' and "
             "'--ssh-key-password' flags can't be used"
         )
-    for name in ("ref", "sha"):
+    for name in ("ref", "sha") if validated else ():
         if given[name]:
             world.stderr.write(f"Flag --{name} has been deprecated, use --base instead\n")
     repository = open_repository(str(config.cwd), world.env)
@@ -134,7 +137,8 @@ def event_of(question: Question) -> Event | None:
     given = question.given
     if any(given[name] for name in ("base", "ref", "sha", "repo_path")):
         return None
-    return affected_base.detected_event(question.world.env, enabled=runs_in_ci(question.config))
+    world = question.world
+    return affected_base.detected_event(world.env, enabled=runs_in_ci(question.config), warn=world.stderr.write)
 
 
 def answer(question: Question, event: Event | None) -> Answer:
@@ -146,6 +150,8 @@ def answer(question: Question, event: Event | None) -> Answer:
         before = base_side(question.config, compared.side, engine, head, question.options)
     finally:
         compared.tree.close()
+    engine.warnings.extend(before.warnings)  # one summary for both sides
+    inventory.summary(engine, question.options, question.world)
     changes = Changes(f"{question.repository.root}/{path}" for path in compared.changed)
     modules = Modules(engine.tree, changes, str(question.config.component_base(kinds.TERRAFORM)))
     stack = given["stack"]

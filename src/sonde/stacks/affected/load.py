@@ -19,6 +19,7 @@ class Side:
     """One side's instances by their top-level manifests. Of equal ones in several manifests the first counts."""
 
     by_manifest: Mapping[str, tuple[Instance, ...]]
+    warnings: tuple[str, ...] = ()  # values that are not there yet
 
     def index(self, stack: str = "") -> dict[Key, Instance]:
         """Instances by their names; with a stack only its own."""
@@ -27,7 +28,8 @@ class Side:
 
 def head_side(engine: Engine, options: Options) -> Side:
     """HEAD's instances. Raises StacksError."""
-    return Side({path: tuple(engine.instances_of(path, options)) for path in engine.files})
+    found = {path: tuple(engine.instances_of(path, options)) for path in engine.files}
+    return Side(found, tuple(engine.warnings))
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ def base_side(config: Any, base: Base, head: Engine, known: Side, options: Optio
     if base.differing is not None and isinstance(head.tree, Recorder):
         changed = touched(head, head.tree, base.tree, base.differing)
     try:
-        return Side(dict(_sides(engine, known, changed, options)))
+        return Side(dict(_sides(engine, known, changed, options)), tuple(engine.warnings))
     except NoManifestsError:
         return Side({})
     except StacksError as error:
