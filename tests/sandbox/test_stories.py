@@ -232,3 +232,54 @@ def test_ids_and_time_can_be_given(tmp_path, clock):
 def test_waiting_ends_with_the_change_that_was_waited_for(world, infra):
     with pytest.raises(TimeoutError, match="did not come to that"):
         world.wait_until(lambda: bool(world.records.pulls), timeout=0.01)
+
+
+# --- concurrency groups
+
+GROUPED = """\
+on:
+  workflow_dispatch: {inputs: {stack: {}}}
+concurrency:
+  group: apply-${{ inputs.stack }}
+  cancel-in-progress: CANCEL
+jobs:
+  a:
+    runs-on: ubuntu-latest
+    steps: [{run: echo}]
+"""
+
+
+def grouped(world, infra, *, cancel="false"):
+    world.commit(infra, "main", {".github/workflows/grouped.yaml": GROUPED.replace("CANCEL", cancel)})
+
+    def start(stack):
+        return world.dispatch(infra, "grouped.yaml", "main", {"stack": stack}, actor=world.bot)
+
+    return start
+
+
+def test_a_newer_run_takes_the_place_of_the_one_that_waits_in_its_group(world, infra):
+    start = grouped(world, infra)
+    first, second, other, third = start("dev"), start("dev"), start("prod"), start("dev")
+    assert list(world.executor.requests) == [first.id, other.id]
+    assert (second.conclusion, second.because.partition(" since")[0]) == ("cancelled", "Canceling")
+    world.executor.complete(first.id)
+    assert list(world.executor.requests) == [first.id, other.id, third.id]
+    assert (first.conclusion, third.status) == ("success", "queued")
+
+
+def test_cancel_in_progress_ends_the_older_run(world, infra):
+    start = grouped(world, infra, cancel="true")
+    first, second = start("dev"), start("dev")
+    assert first.conclusion == "cancelled"
+    world.executor.complete(second.id)
+    assert second.conclusion == "success"
+
+
+def test_a_run_that_waits_can_be_cancelled(world, infra):
+    start = grouped(world, infra)
+    first, second = start("dev"), start("dev")
+    world.cancel(second.id)
+    assert second.conclusion == "cancelled"
+    world.executor.complete(first.id)
+    assert list(world.executor.requests) == [first.id]

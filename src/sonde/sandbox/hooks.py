@@ -5,13 +5,12 @@ import hmac
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 from sonde.sandbox.model import Delivery, Repository
 from sonde.sandbox.shapes import accounts, repositories
 from sonde.sandbox.shapes.accounts import Json
-from sonde.sandbox.state import Ids, Records, State, utc_now
+from sonde.sandbox.state import State
 
 # Sent to every App without asking (GitHub: "GitHub Apps receive this event by default").
 UNASKED = ("installation", "installation_repositories", "github_app_authorization")
@@ -49,17 +48,7 @@ class Attempt:
 
 
 class Hooks(State):
-    def __init__(
-        self,
-        folder: Path,
-        records: Records,
-        *,
-        now: Callable[[], datetime] = utc_now,
-        ids: Ids | None = None,
-        persist: bool = True,
-    ) -> None:
-        super().__init__(folder, records, now=now, ids=ids, persist=persist)
-        self.deliver: Callable[[Delivery], None] | None = None  # set by who has a courier; None leaves them pending
+    deliver: Callable[[Delivery], None] | None = None  # set by who has a courier; None leaves them pending
 
     def emit(self, event: str, action: str | None, of: Repository, sender: str, body: Json) -> Json:
         """Write a repository's event and hand it to the courier if our App wants it. Returns the whole payload.

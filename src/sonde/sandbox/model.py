@@ -133,6 +133,8 @@ class Run:
     attempt: int = 1
     inputs: dict[str, Any] = field(default_factory=dict)
     pull_number: int | None = None
+    group: str = ""  # of `concurrency`, rendered; "" is none
+    cancels_group: bool = False  # `cancel-in-progress`
     head_ref: str = ""  # pull_request events only
     base_ref: str = ""
     status: RunStatus = "queued"

@@ -1,8 +1,7 @@
 """What becomes of workflow runs: their executor's reports, cancelling, and the OIDC grant of a job."""
 
-from collections.abc import Callable
-from datetime import datetime
-from pathlib import Path
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from sonde.sandbox.accounts import Accounts, Refused
 from sonde.sandbox.executor import Executor
@@ -15,30 +14,63 @@ from sonde.sandbox.runner.model import (
     OidcGrant,
     RunCompleted,
     RunEvent,
+    RunRequest,
     RunStarted,
     StepCompleted,
 )
 from sonde.sandbox.shapes import actions as shapes
 from sonde.sandbox.shapes.accounts import ACTIONS_APP_ID
-from sonde.sandbox.state import Ids, Records, utc_now
 
 
 class Progress(Accounts):
-    def __init__(
-        self,
-        folder: Path,
-        records: Records,
-        *,
-        now: Callable[[], datetime] = utc_now,
-        ids: Ids | None = None,
-        persist: bool = True,
-    ) -> None:
-        super().__init__(folder, records, now=now, ids=ids, persist=persist)
-        self.executor: Executor | None = None  # None: runs stay queued
-        self.issuer_url = "https://token.actions.githubusercontent.com"
-        self.job_env: dict[str, str] = {}  # further environment of every step
-        self.job_path = "/usr/local/bin:/usr/bin:/bin"
-        self.refused_workflows: list[str] = []  # `file:line: what` of files that no event can start here
+    executor: Executor | None = None  # None: runs stay queued
+    issuer_url = "https://token.actions.githubusercontent.com"
+    job_env: Mapping[str, str] = MappingProxyType({})  # further environment of every step
+    job_path = "/usr/local/bin:/usr/bin:/bin"
+
+    def hand_over(self, run: Run, request: RunRequest) -> None:
+        """Give a run to the executor, or let it wait for its concurrency group (GitHub docs, "Concurrency").
+
+        One run of a group works and one waits; a newer one takes the place of the waiting one, which is cancelled.
+        """
+        rivals = self._group_of(run)
+        for other in rivals:
+            if other.id in self.waiting:
+                why = f"Canceling since a higher priority waiting request for '{run.group}' exists"
+                self._end_waiting(other, why)
+            elif run.cancels_group:
+                self.cancel(other.id)
+        if any(other.status != "completed" for other in rivals):
+            self.waiting[run.id] = request
+        else:
+            self._start_now(request)
+
+    def _start_now(self, request: RunRequest) -> None:
+        executor = self.executor
+        if executor is not None:
+            self.after(lambda: executor.start(request, self.report))
+
+    def _group_of(self, run: Run) -> list[Run]:
+        """The other runs of its group that are not completed."""
+        if not run.group:
+            return []
+        return [
+            other
+            for other in self.records.runs.values()
+            if (other.repository_id, other.group) == (run.repository_id, run.group)
+            and other.id != run.id
+            and other.status != "completed"
+        ]
+
+    def _end_waiting(self, run: Run, because: str) -> None:
+        del self.waiting[run.id]
+        self.report(RunCompleted(run.id, "cancelled", because))
+
+    def _start_next(self, run: Run) -> None:
+        for other in self._group_of(run):
+            if other.id in self.waiting:
+                self._start_now(self.waiting.pop(other.id))
+                return
 
     def from_fork(self, run: Run) -> bool:
         return run.event == "pull_request" and run.head_repository_id != run.repository_id
@@ -127,6 +159,7 @@ class Progress(Accounts):
         for value in [token.value for token in self.records.tokens.values() if token.run_id == run.id]:
             del self.records.tokens[value]
         self._emit_run("completed", run)
+        self._start_next(run)
 
     def _emit_run(self, action: str, run: Run) -> None:
         of = self.repository(run.repository_id)
@@ -153,8 +186,10 @@ class Progress(Accounts):
             if run.status == "completed":
                 raise Refused(409, "Cannot cancel a workflow run that is completed.")
             run.cancel_asked = True
-            if self.executor is not None:
-                executor = self.executor
+            executor = self.executor
+            if run_id in self.waiting:
+                self._end_waiting(run, "cancelled before it began")
+            elif executor is not None:
                 self.after(lambda: executor.cancel(run_id))
 
     def _grant_oidc(self, facts: JobFacts) -> OidcGrant | None:

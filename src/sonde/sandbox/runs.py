@@ -142,6 +142,7 @@ class Runs(Progress):
         now = self.time()
         contexts = title_contexts(of, why) | {"vars": dict(of.vars)}
         otherwise = why.pull.title if why.pull else file.workflow.name
+        group, cancels = workflows.concurrency(file.workflow, contexts)
         run = Run(
             id=self.next_id("run"),
             repository_id=of.id,
@@ -165,6 +166,8 @@ class Runs(Progress):
             pull_number=why.pull.number if why.pull else None,
             head_ref=why.pull.head_branch if why.pull else "",
             base_ref=why.pull.base_branch if why.pull else "",
+            group=group,
+            cancels_group=cancels,
         )
         self.records.runs[run.id] = run
         self._event_file(run).write_text(json.dumps(why.payload))
@@ -177,12 +180,7 @@ class Runs(Progress):
 
     def _begin(self, run: Run, text: str, payload: Json) -> None:
         self._emit_run("requested", run)
-        request = self._request(self.repository(run.repository_id), run, text, payload)
-        self.after(lambda: self._hand_to_executor(request))
-
-    def _hand_to_executor(self, request: RunRequest) -> None:
-        if self.executor is not None:
-            self.executor.start(request, self.report)
+        self.hand_over(run, self._request(self.repository(run.repository_id), run, text, payload))
 
     def rerun(self, run_id: int, *, actor: str) -> Run:
         """POST …/rerun: the same run once more as its next attempt, at the same commit. Refused 403 while it runs."""

@@ -37,6 +37,7 @@ from sonde.sandbox.model import (
     Run,
     Token,
 )
+from sonde.sandbox.runner.model import RunRequest
 
 # Where each kind of id begins: the sizes that GitHub's ids have today, so that nobody keeps one in 32 bits.
 FIRST_ID = {
@@ -146,6 +147,8 @@ class State:
         self.api_url = "https://api.github.com"
         self.html_url = "https://github.com"
         self.unknown_requests: list[str] = []  # `METHOD path` of what GitHub, as far as we know it, does not answer
+        self.refused_workflows: list[str] = []  # `file:line: what` of workflow files that no event can start here
+        self.waiting: dict[int, RunRequest] = {}  # by run: for their concurrency group; not kept over a restart
         self.counters: Counter[tuple[str, ...]] = Counter()
         self._depth = 0
         self._after: list[Callable[[], None]] = []

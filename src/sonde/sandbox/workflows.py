@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from sonde.sandbox import git
-from sonde.sandbox.runner.expressions import interpolate
+from sonde.sandbox.runner.expressions import interpolate, resolve
 from sonde.sandbox.runner.model import RunnerError
+from sonde.sandbox.runner.values import truthy
 from sonde.sandbox.runner.workflow import Workflow, parse
 
 FOLDER = ".github/workflows"
@@ -45,6 +46,14 @@ def load_all(bare: Path, sha: str) -> list[File]:
     entries = git.listing(bare, sha, FOLDER) or ()
     paths = [f"{FOLDER}/{entry.path}" for entry in entries if entry.path.endswith((".yml", ".yaml"))]
     return [file for path in paths if (file := load(bare, sha, path))]
+
+
+def concurrency(workflow: Workflow, contexts: Mapping[str, Any]) -> tuple[str, bool]:
+    """The run's `concurrency` group ("" is none), and whether it cancels what is in progress there."""
+    if not workflow.concurrency_group:
+        return "", False
+    group = interpolate(workflow.concurrency_group, contexts)
+    return group, truthy(resolve(workflow.cancel_in_progress, contexts))
 
 
 def title(workflow: Workflow, otherwise: str, contexts: Mapping[str, Any]) -> str:
