@@ -77,7 +77,7 @@ def lock(told: Told) -> None:
     taken = told.scene.sonde("ada", "pro", "lock", component, "-s", stack, "-t", "3600", "-m", LOCK_MESSAGE)
     if taken.code:
         raise StuckError(f"ada could not lock {stack}/{component}: {taken.output}")
-    told.say(f"ada: sonde pro lock {component} -s {stack}  →  {taken.output.splitlines()[-1]}")
+    told.say(f"ada: sonde pro lock {component} -s {stack}  →  {taken.output.splitlines()[0]}")
     refused = told.scene.sonde("grace", "pro", "lock", component, "-s", stack)
     if refused.code != 1 or LOCK_MESSAGE not in refused.output:
         raise StuckError(f"grace should have been refused the lock of ada, but: exit {refused.code}, {refused.output}")

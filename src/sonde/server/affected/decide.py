@@ -1,16 +1,16 @@
 """Which trigger an upload answers, and what the trigger then dispatches. Pure and total; each answer has a reason."""
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from sonde.gotemplate import TemplateError
+from sonde.gotemplate.closed import render_closed
 from sonde.server.affected.model import CLOSED_SLACK, Match, Upload, Wait
 from sonde.server.dispatches.decide import cycle
 from sonde.server.dispatches.model import InstanceName, NewDispatch, Trigger, TriggerState
 from sonde.server.dispatches.service import Plan
 from sonde.wire.affected import AffectedItem
 
-TEMPLATE = re.compile(r"\{\{-?\s*(.*?)\s*-?\}\}", re.DOTALL)
 OPEN = (TriggerState.WAITING, TriggerState.RUNNING, TriggerState.CONCLUDED)
 
 
@@ -66,7 +66,7 @@ def plan(items: Iterable[AffectedItem], trigger: Trigger) -> Plan:
             chosen[name] = workflows
     for name, found in chosen.items():
         for workflow, given in sorted(found.items()):
-            inputs = _inputs(name, given)
+            inputs = _inputs(name, given, _pro(graph[name][0]))
             if isinstance(inputs, str):
                 refused.append(f"{name}, {workflow}: {inputs}")
                 continue
@@ -117,8 +117,8 @@ def _workflows(item: AffectedItem, trigger: Trigger) -> Mapping[str, Mapping[str
     """The workflows of an instance for this activity, or the sentence that says why there are none."""
     if item.deleted:
         return "it was deleted; a component that is gone cannot be planned"
-    pro = (item.settings or {}).get("pro")
-    if not isinstance(pro, Mapping):
+    pro = _pro(item)
+    if not pro:
         return "it has no settings.pro"
     if pro.get("enabled") is False:
         return "settings.pro.enabled is false"
@@ -133,24 +133,26 @@ def _workflows(item: AffectedItem, trigger: Trigger) -> Mapping[str, Mapping[str
     return {name: (given if isinstance(given, Mapping) else {}) for name, given in value.items()} or f"{path} is empty"
 
 
-def _inputs(name: InstanceName, given: Mapping[str, Any]) -> Mapping[str, str] | str:
-    """A workflow's inputs as text, `.atmos_component` and `.atmos_stack` filled in (ruling 13); or why they cannot be."""
+def _pro(item: AffectedItem) -> Mapping[str, Any]:
+    pro = (item.settings or {}).get("pro")
+    return pro if isinstance(pro, Mapping) else {}
+
+
+def _inputs(name: InstanceName, given: Mapping[str, Any], pro: Mapping[str, Any]) -> Mapping[str, str] | str:
+    """A workflow's inputs as text, with what the server knows filled in (ruling 13); or why they cannot be."""
     raw = given.get("inputs")
     if raw is None:
         return {}
     if not isinstance(raw, Mapping):
         return "inputs is not a map"
+    context = {"atmos_component": name.component, "atmos_stack": name.stack, "settings": {"pro": pro}}
     rendered = {}
     for key, value in raw.items():
         if isinstance(value, (Mapping, list)):
             return f"input {key} is not a plain value"
         text = str(value).lower() if isinstance(value, bool) else "" if value is None else str(value)
-        rendered[str(key)] = text = _rendered(text, name)
-        if left := TEMPLATE.search(text):
-            return f"input {key} still holds the template {left.group(0)}; set templates.settings.enabled: true so that the client renders it"
+        try:
+            rendered[str(key)] = render_closed(text, context) if "{{" in text else text
+        except TemplateError as error:
+            return f"input {key} holds a template that only the client can fill ({error.message}); set templates.settings.enabled: true in atmos.yaml"
     return rendered
-
-
-def _rendered(text: str, name: InstanceName) -> str:
-    known = {".atmos_component": name.component, ".atmos_stack": name.stack}
-    return TEMPLATE.sub(lambda found: known.get(found.group(1), found.group(0)), text)

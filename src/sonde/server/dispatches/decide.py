@@ -75,7 +75,10 @@ def conclude(dispatches: Sequence[Dispatch]) -> tuple[Conclusion, str]:
     """The check's conclusion once every dispatch has ended (product.md §4 #19)."""
     if not dispatches:
         return Conclusion.NEUTRAL, "No affected stacks workflow detected"
-    bad = [item for item in dispatches if item.state is not State.SUCCEEDED]
+    bad = sorted(
+        (item for item in dispatches if item.state is not State.SUCCEEDED),
+        key=lambda item: item.state is not State.FAILED,
+    )
     if bad:
         return (
             Conclusion.FAILURE,
