@@ -17,10 +17,39 @@ CONTINENTS = {
     "server": {"wire", "gotemplate"},
     "demo": {"sandbox", "wire"},
 }
+# domains of the server, in order: each may import those before it (docs/adr/0006), the kernel always
+DOMAINS = ("workspaces", "auth", "locks", "instances", "github", "dispatches", "affected", "webhooks", "pulls")
+# files inside a domain, inward only: a file may import those of its domain that are listed for it
+LAYERS = {"model": set(), "decide": {"model"}, "store": {"model"}}
+SQL = ("sqlalchemy", "alembic")
+SQL_HOMES = ("store.py", "kernel/", "migrations/", "schema.py", "migrate.py")
+CLOCKS = {
+    "time.time",
+    "datetime.now",
+    "datetime.utcnow",
+    "uuid.uuid4",
+    "uuid4",
+    "secrets.token_urlsafe",
+    "secrets.token_hex",
+    "secrets.randbits",
+}
+CLOCK_HOMES = (
+    "kernel/ids.py",
+    "github/client.py",
+)  # ids are made there; the client counts GitHub's rate limit by its own clock
+ENVIRONMENT_HOMES = ("settings.py", "kernel/points.py", "main.py")
 
 
 def modules():
     return [path for path in SRC.rglob("*.py") if path.relative_to(SRC).parts[0] in CONTINENTS]
+
+
+def server_modules():
+    return list((SRC / "server").rglob("*.py"))
+
+
+def named(path):
+    return str(path.relative_to(SRC))
 
 
 def imported(tree):
@@ -29,7 +58,6 @@ def imported(tree):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, "imports are absolute"
-            yield node.module or ""
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
@@ -42,12 +70,61 @@ def continent_breaches(continent, tree):
             yield f"{continent} imports {name}"
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(SRC)))
+def domain_breaches(domain, tree):
+    before = DOMAINS[: DOMAINS.index(domain) + 1]
+    for name in imported(tree):
+        parts = name.split(".")
+        if parts[:2] == ["sonde", "server"] and parts[2] in DOMAINS and parts[2] not in before:
+            yield f"{domain} imports {name}"
+
+
+def layer_breaches(domain, layer, tree):
+    for name in imported(tree):
+        parts = name.split(".")
+        if (
+            parts[:3] == ["sonde", "server", domain]
+            and len(parts) > 3
+            and parts[3] in ("service", "api", "pages", "store", "decide")
+        ):
+            if parts[3] != layer and parts[3] not in LAYERS[layer]:
+                yield f"{domain}/{layer}.py imports {name}"
+
+
+def calls(tree):
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            yield ast.unparse(node.func)
+
+
+@pytest.mark.parametrize("path", modules(), ids=named)
 def test_a_module_imports_only_the_continents_it_may(path):
     continent = path.relative_to(SRC).parts[0]
     assert not list(continent_breaches(continent, ast.parse(path.read_text())))
 
 
-def test_the_check_sees_stacks_importing_server():
-    tree = ast.parse("from sonde.server.kernel import db\n")
-    assert list(continent_breaches("stacks", tree))
+@pytest.mark.parametrize("path", [path for path in server_modules() if path.parent.name in DOMAINS], ids=named)
+def test_a_domain_imports_only_the_domains_before_it(path):
+    tree = ast.parse(path.read_text())
+    assert not list(domain_breaches(path.parent.name, tree))
+    if path.stem in LAYERS:
+        assert not list(layer_breaches(path.parent.name, path.stem, tree))
+
+
+@pytest.mark.parametrize("path", server_modules(), ids=named)
+def test_sql_clocks_and_the_environment_have_their_homes(path):
+    tree, place = ast.parse(path.read_text()), str(path.relative_to(SRC / "server"))
+    if not place.endswith(SQL_HOMES) and not place.startswith(SQL_HOMES):
+        sql = [
+            name for name in imported(tree) if name.startswith(SQL) and "exc" not in name and name != "sqlalchemy.text"
+        ]
+        assert not sql
+    if not place.endswith(CLOCK_HOMES):
+        assert not [call for call in calls(tree) if call in CLOCKS]
+    if not place.endswith(ENVIRONMENT_HOMES):
+        assert "os.environ" not in path.read_text()
+
+
+def test_the_checks_see_a_breach_of_each_kind():
+    assert list(continent_breaches("stacks", ast.parse("from sonde.server.kernel import db\n")))
+    assert list(domain_breaches("locks", ast.parse("from sonde.server.pulls import service\n")))
+    assert list(layer_breaches("locks", "decide", ast.parse("from sonde.server.locks import store\n")))
