@@ -21,6 +21,7 @@ CONTINENTS = {
 DOMAINS = ("workspaces", "auth", "locks", "instances", "github", "dispatches", "affected", "webhooks", "pulls")
 # files inside a domain, inward only: a file may import those of its domain that are listed for it
 LAYERS = {"model": set(), "decide": {"model"}, "store": {"model"}}
+LAYER_FILES = {"service", "api", "pages", "store", "decide"}
 SQL = ("sqlalchemy", "alembic")
 SQL_HOMES = ("store.py", "kernel/", "migrations/", "schema.py", "migrate.py")
 CLOCKS = {
@@ -81,13 +82,8 @@ def domain_breaches(domain, tree):
 def layer_breaches(domain, layer, tree):
     for name in imported(tree):
         parts = name.split(".")
-        if (
-            parts[:3] == ["sonde", "server", domain]
-            and len(parts) > 3
-            and parts[3] in ("service", "api", "pages", "store", "decide")
-        ):
-            if parts[3] != layer and parts[3] not in LAYERS[layer]:
-                yield f"{domain}/{layer}.py imports {name}"
+        if parts[:3] == ["sonde", "server", domain] and parts[3] in LAYER_FILES - LAYERS[layer] - {layer}:
+            yield f"{domain}/{layer}.py imports {name}"
 
 
 def calls(tree):
