@@ -18,6 +18,11 @@ FILES = {
         "    vpc: {metadata: {tags: [net]}, vars: {x: 1.0, e: ''}}\n    app: {metadata: {enabled: false}}\n"
     ),
     "stacks/deploy/prod.yaml": "vars: {stage: prod}\ncomponents: {terraform: {vpc: {}}}\n",
+    "stacks/deploy/test.yaml": (
+        "vars: {stage: test}\ncomponents:\n  terraform:\n    top: {dependencies: {components: [{component: mid}]}}\n"
+        "    mid: {metadata: {tags: [middle]}, dependencies: {components: [{component: low}]}}\n"
+        "    low: {dependencies: {components: [{component: top}]}}\n"
+    ),
 }
 
 
@@ -44,11 +49,11 @@ def sonde(tmp_path):
 
 
 def test_stacks_are_listed_one_per_line_in_a_pipe(sonde):
-    assert sonde("list", "stacks").stdout == "dev\nprod\n"
+    assert sonde("list", "stacks").stdout == "dev\nprod\ntest\n"
 
 
 def test_components_are_counted_and_abstract_ones_left_out(sonde):
-    rows = json.loads(sonde("list", "components", "--format", "json").stdout)
+    rows = json.loads(sonde("list", "components", "--format", "json", "--stack", "[dp]*").stdout)
     assert rows == [
         {"Component": "app", "Stacks": "1", "Type": "terraform"},
         {"Component": "vpc", "Stacks": "2", "Type": "terraform"},
@@ -59,10 +64,17 @@ LISTS = [
     ("a stack's pattern", ["--stack", "d*"], "app\tdev\nvpc\tdev\n"),
     ("a tag", ["--tags", "net"], "vpc\tdev\n"),
     ("a predicate", ["--filter", ".enabled == false"], "app\tdev\n"),
-    ("columns of one's own", ["--columns", "Where={{ .stack | upper }}"], "DEV\nDEV\nPROD\n"),
-    ("csv with headings", ["--format", "csv"], "Component,Stack\napp,dev\nvpc,dev\nvpc,prod\n"),
-    ("another order", ["--sort", "stack:desc"], "vpc\tprod\napp\tdev\nvpc\tdev\n"),
-    ("a tree", ["--format", "tree"], "dev\n├── app\n└── vpc\nprod\n└── vpc\n"),
+    ("columns of one's own", ["--stack", "d*", "--columns", "Where={{ .stack | upper }}"], "DEV\nDEV\n"),
+    ("csv with headings", ["--stack", "p*", "--format", "csv"], "Component,Stack\nvpc,prod\n"),
+    ("another order", ["--stack", "[dp]*", "--sort", "stack:desc"], "vpc\tprod\napp\tdev\nvpc\tdev\n"),
+    ("one step of dependencies", ["--tags", "middle", "--include-dependencies=1"], "low\ttest\nmid\ttest\n"),
+    ("one step of dependents", ["--tags", "middle", "--include-dependents=1"], "mid\ttest\ntop\ttest\n"),
+    (
+        "all dependencies, though they go in a circle",
+        ["--tags", "middle", "--include-dependencies"],
+        "low\ttest\nmid\ttest\ntop\ttest\n",
+    ),
+    ("a tree", ["--stack", "[dp]*", "--format", "tree"], "dev\n├── app\n└── vpc\nprod\n└── vpc\n"),
 ]
 
 
@@ -110,4 +122,4 @@ def test_an_unknown_component_says_so_on_stderr_only(sonde):
 
 def test_the_result_may_go_to_a_file(sonde, tmp_path):
     assert sonde("describe", "stacks", "--format", "json", "--file", str(tmp_path / "o.json")).stdout == ""
-    assert set(json.loads((tmp_path / "o.json").read_text())) == {"dev", "prod"}
+    assert set(json.loads((tmp_path / "o.json").read_text())) == {"dev", "prod", "test"}

@@ -1,5 +1,6 @@
 """What the describing and listing commands share: the project on disk, its engine, and the words about what was missing."""
 
+import gc
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -37,6 +38,8 @@ def load_config(world: Process, given: Mapping[str, Any]) -> Config:
 
 def open_project(world: Process, given: Mapping[str, Any]) -> tuple[Config, Engine]:
     """Configuration and engine over the working tree. Raises StacksError where there are no stacks."""
+    # One command, then the process ends: what the collector would look through again and again is kept to the end anyway.
+    gc.disable()
     config = load_config(world, given)
     try:
         config.require_stacks()

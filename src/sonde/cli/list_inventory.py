@@ -23,6 +23,20 @@ LIST_FLAGS = (
     click.option("--delimiter", default="", help="Delimiter of csv and tsv."),
     click.option("--tags", multiple=True, help="Only with any of these tags."),
     click.option("--labels", multiple=True, help="Only with all of these labels, e.g. team=core."),
+    click.option(
+        "--include-dependencies",
+        is_flag=False,
+        flag_value="",
+        default=None,
+        help="Also what these depend on; =N limits the steps.",
+    ),
+    click.option(
+        "--include-dependents",
+        is_flag=False,
+        flag_value="",
+        default=None,
+        help="Also what depends on these; =N limits the steps.",
+    ),
     click.option("--output-file", default="", help="Where the matrix format is appended to."),
 )
 
@@ -64,7 +78,19 @@ def _load(ctx: click.Context, given: Mapping[str, Any], attempt: tuple[str, str]
     except inventory.StacksError as error:
         raise inventory.prefixed(error, attempt[1]) from error
     inventory.summary(engine, options, world)
-    return config, found
+    return config, rows.extended(found, given.get("stack") or "", _selection(given), _reach(given))
+
+
+def _pattern(given: Mapping[str, Any]) -> str:
+    return "" if _reach(given) != rows.Reach() else str(given["stack"])
+
+
+def _selection(given: Mapping[str, Any]) -> rows.Selection:
+    return rows.Selection(inventory.split(given["tags"]), rows.labels(inventory.split(given["labels"])))
+
+
+def _reach(given: Mapping[str, Any]) -> rows.Reach:
+    return rows.Reach(rows.depth(given["include_dependencies"]), rows.depth(given["include_dependents"]))
 
 
 _PLAIN = ("error initializing CLI config: ", "failed to execute describe stacks: ")
@@ -72,8 +98,8 @@ _INSTANCES = ("", "failed to process instances\n\nfailed to execute describe sta
 
 
 def _show(found: list[rows.Row], config: Config, given: Mapping[str, Any], kind: tables.Kind) -> None:
-    selection = rows.Selection(inventory.split(given["tags"]), rows.labels(inventory.split(given["labels"])))
-    chosen = rows.select(found, selection)
+    # An extended selection has been made already, and holds rows that the tags alone would not choose.
+    chosen = found if _reach(given) != rows.Reach() else rows.select(found, _selection(given))
     if not chosen and kind.nothing:
         sys.stderr.write(f"▶ {kind.nothing}\n")
         return
@@ -113,7 +139,7 @@ def stacks(ctx: click.Context, /, **given: Any) -> None:
 def components(ctx: click.Context, /, **given: Any) -> None:
     """List the components and in how many stacks each is."""
     config, found = _load(ctx, given, _PLAIN)
-    chosen = rows.of_components(found, given["stack"])
+    chosen = rows.of_components(found, _pattern(given))
     wanted = given["kind"] or ("all" if given["abstract"] else "real")
     tests: list[Callable[[rows.Row], bool]] = []
     if wanted != "all":
@@ -144,7 +170,7 @@ def instances(ctx: click.Context, /, **given: Any) -> None:
         target = given["output_file"] or (world.env.get("GITHUB_OUTPUT", "") if config.get("ci.enabled") else "")
         tables.matrix(rows.matrix(found, given["stack"]), target, sys.stdout)
         return
-    chosen = rows.of_instances(found, given["stack"])
+    chosen = rows.of_instances(found, _pattern(given))
     shown = rows.where(chosen, given["predicate"]) if given["predicate"] else chosen
     _show(shown, config, given, tables.INSTANCES)
     if uploads:
@@ -159,5 +185,7 @@ def _check_upload(given: Mapping[str, Any]) -> None:
     if given["tags"] or given["labels"]:
         what = "--tags/--labels is not supported with --upload (the inventory upload is always unfiltered)"
         raise CliError(f"invalid flag\n\n{what}")
+    if _reach(given) != rows.Reach():
+        raise CliError("invalid flag\n\n--include-dependencies/--include-dependents is not supported with --upload")
     if given["form"] in ("tree", "matrix"):
         raise CliError(f"invalid flag\n\n--upload is not supported with --format={given['form']}")

@@ -56,6 +56,47 @@ def of_target(project: "Project", found: "Stacks", target: Target, *, settings: 
     return sorted(rows, key=lambda row: (row["stack_slug"], row["component"], row["stack"]))
 
 
+Key = tuple[str, str, str]  # stack, type, component
+
+
+def graph(found: "Stacks") -> dict[Key, set[Key]]:
+    """For each instance those it depends on. Abstract and disabled ones depend on nothing."""
+    by_name: dict[str, list[Instance]] = {}
+    for instance in found.instances:
+        by_name.setdefault(instance.name, []).append(instance)
+    result: dict[Key, set[Key]] = {}
+    for instance in found.instances:
+        own = result.setdefault(_key(instance), set())
+        for edge in [] if is_out(instance.sections) else edges(instance.sections):
+            for target in by_name.get(edge.component, ()):
+                if matches(edge, Target(target.name, target.stack, context_parts(target.sections)), instance):
+                    own.add(_key(target))
+    return result
+
+
+def _key(instance: "Instance") -> Key:
+    return (instance.stack, instance.kind, instance.name)
+
+
+def closure(chosen: set[Key], links: Mapping[Key, set[Key]], depth: int | None) -> set[Key]:
+    """The chosen instances and all that links lead to, in at most `depth` steps; a circle ends by itself."""
+    reached, border = set(chosen), set(chosen)
+    while border and depth != 0:
+        border = {target for key in border for target in links.get(key, ())} - reached
+        reached |= border
+        depth = None if depth is None else depth - 1
+    return reached
+
+
+def turned(links: Mapping[Key, set[Key]]) -> dict[Key, set[Key]]:
+    """The links the other way round."""
+    result: dict[Key, set[Key]] = {}
+    for key, targets in links.items():
+        for target in targets:
+            result.setdefault(target, set()).add(key)
+    return result
+
+
 def is_out(sections: Section) -> bool:
     """Abstract and disabled components depend on nothing."""
     metadata = sections.get("metadata")

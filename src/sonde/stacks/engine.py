@@ -280,7 +280,7 @@ def names_place(stack: str, content: StackContent, context: names.Context, compo
             for k, v in metadata.items()
             if k not in ("terraform_workspace_pattern", "terraform_workspace_template")
         }
-    return names.Place(stack, content.explicit_name, context, metadata, backend_type)
+    return names.Place(stack, content.explicit_name, context, metadata, backend_type, rendered=stack)
 
 
 def _wanted(content: StackContent, kind: str, name: str, wanted: tuple[str, ...]) -> bool:

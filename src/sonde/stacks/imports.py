@@ -56,9 +56,9 @@ class Scope:
     imported: Overrides = field(default_factory=dict)
     chain: tuple[str, ...] = ()
 
-    @property
-    def missing(self) -> Literal["default", "error"]:
-        return "default" if self.entry and self.entry.ignore_missing_template_values else "error"
+    def missing(self, *, ignored: bool) -> Literal["default", "error"]:
+        """What a missing key gives; `ignored` is the project's own word on it."""
+        return "default" if ignored or (self.entry and self.entry.ignore_missing_template_values) else "error"
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class Importer:
         if scope.inline or scope.imported:
             return self._load(path, scope)
         entry = scope.entry or Import(path)
-        key = (path, _fingerprint(scope.context), entry.skip_templates_processing, scope.missing)
+        key = (path, _fingerprint(scope.context), entry.skip_templates_processing, self._missing(scope))
         known = self._known.get(key)
         if known is None:
             known = self._load(path, scope)
@@ -173,7 +173,7 @@ class Importer:
     def _render(self, path: str, text: str, context: Section, scope: Scope) -> Section:
         """The rendered content. A template that fails is left for the component stage, unless an importer gave a context."""
         name = scope.chain[-1]
-        rendering = templates.Rendering(self.tools.library, name, scope.missing)
+        rendering = templates.Rendering(self.tools.library, name, self._missing(scope))
         try:
             value = self.manifests.parse(path, text) if context else None
         except (YamlError, StacksError):
@@ -235,6 +235,9 @@ class Importer:
             return merge([*layers, own], self.strategy)
         below = merge(layers, self.strategy)
         return merge([below, resolve_appends(own, below, self.strategy)], self.strategy)
+
+    def _missing(self, scope: Scope) -> Literal["default", "error"]:
+        return scope.missing(ignored=self.project.ignore_missing_values)
 
     def paths(self) -> dict[str, str]:
         """Names of manifests, without their last extension, to their paths; of all that was read so far."""

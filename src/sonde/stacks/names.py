@@ -97,6 +97,7 @@ class Place:
     context: Context
     metadata: Section
     backend_type: str
+    rendered: str = ""  # the name template's result, where it is known
 
 
 def workspace(project: Project, place: Place, sections: Section) -> str:
@@ -124,6 +125,8 @@ def _prefix(project: Project, place: Place, sections: Section) -> str:
     if place.explicit:
         return place.explicit
     if project.name_template:
+        if place.rendered and "atmos" not in project.name_template:
+            return place.rendered  # nothing that the template can see has changed since
         name = "terraform-workspace-stacks-name-template"
         return _from_template(project, name, sections, ignore_missing=project.ignore_missing_values)
     if project.name_pattern:

@@ -3,10 +3,10 @@
 import fnmatch
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sonde.stacks import kinds
+from sonde.stacks import dependents, kinds
 from sonde.stacks.engine import Instance, Stacks
 from sonde.stacks.errors import StacksError
 
@@ -21,6 +21,48 @@ class Selection:
 
     tags: tuple[str, ...] = ()
     labels: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How far a selection is extended along dependencies; None: not at all, -1: all the way."""
+
+    dependencies: int | None = None
+    dependents: int | None = None
+
+
+def depth(text: str | None) -> int | None:
+    """The value of `--include-dependencies` and `--include-dependents`. Raises StacksError when it is no number."""
+    if text is None:
+        return None
+    if text in ("", "true", "all"):
+        return -1
+    if not text.isdecimal():
+        raise StacksError(
+            f"invalid depth '{text}'", hints=["Give a number of steps, or the flag alone for all of them."]
+        )
+    return int(text)
+
+
+def extended(found: Stacks, pattern: str, selection: Selection, reach: Reach) -> Stacks:
+    """The instances that pattern, tags and labels choose, with what they depend on and what depends on them."""
+    if reach == Reach():
+        return found
+    chosen = {
+        _key(each)
+        for each in found.instances
+        if matches(pattern, each.stack) and _selected(of_instance(each), selection)
+    }
+    links = dependents.graph(found)
+    kept = set(chosen)
+    for steps, directed in ((reach.dependencies, links), (reach.dependents, dependents.turned(links))):
+        if steps is not None:
+            kept |= dependents.closure(chosen, directed, None if steps < 0 else steps)
+    return replace(found, instances=tuple(each for each in found.instances if _key(each) in kept))
+
+
+def _key(each: Instance) -> dependents.Key:
+    return (each.stack, each.kind, each.name)
 
 
 def labels(pairs: Iterable[str]) -> dict[str, str]:
