@@ -124,6 +124,19 @@ class Accounts(Hooks):
             self.records.tokens[token.value] = token
             return token
 
+    def personal_token(self, login: str) -> str:
+        """A token with which a person may do what the person may, for git over https; 90 days."""
+        with self.change():
+            token = Token(
+                value=self.ids.token("ghp_"),
+                installation_id=None,
+                expires_at=self.time_in(days=90),
+                permissions={"contents": "write", "metadata": "read"},
+                login=self.account(login).login,
+            )
+            self.records.tokens[token.value] = token
+            return token.value
+
     def live_token(self, value: str) -> Token | None:
         """The token of that value, if it has not expired and its installation is in force."""
         token = self.records.tokens.get(value)

@@ -1,5 +1,6 @@
 """Real git on bare repositories, by subprocess. Every commit's author, date and message are arguments."""
 
+import gzip
 import os
 import subprocess
 import tempfile
@@ -8,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
+from urllib.parse import urlencode
 
 # What a file becomes: text or bytes, or None to delete it. Content that starts with `#!` is stored executable.
 Changes = Mapping[str, str | bytes | None]
@@ -137,6 +139,29 @@ def commit_tree(repository: Path, tree: str, parents: list[str], *, message: str
     body += f"author {name} <{email}> {seconds}\ncommitter {GITHUB_COMMITTER} {seconds}\n\n{message}\n"
     done = run(repository, "hash-object", "-t", "commit", "-w", "--stdin", stdin=body.encode())
     return done.stdout.decode().strip()
+
+
+def http_backend(
+    repository: Path, what: str, method: str, query: Mapping[str, str], headers: Mapping[str, str], body: bytes
+) -> tuple[int, dict[str, str], bytes]:
+    """Git's own CGI for fetch and push (git-http-backend(1)): status, headers, body. Who may do it was asked before."""
+    if headers.get("content-encoding") == "gzip":
+        body = gzip.decompress(body)
+    environment = _environment() | {
+        "GIT_PROJECT_ROOT": str(repository),
+        "GIT_HTTP_EXPORT_ALL": "1",
+        "PATH_INFO": f"/{what}",
+        "REQUEST_METHOD": method,
+        "QUERY_STRING": urlencode(query),
+        "CONTENT_TYPE": headers.get("content-type", ""),
+        "GIT_PROTOCOL": headers.get("git-protocol", ""),
+        "REMOTE_USER": "checked",
+    }
+    done = subprocess.run(["git", "http-backend"], input=body, capture_output=True, env=environment, check=False)
+    head, _, content = done.stdout.partition(b"\r\n\r\n")
+    fields = dict(line.partition(": ")[::2] for line in head.decode().split("\r\n"))
+    status = int(fields.pop("Status", "200 OK").split()[0])
+    return status, {name.lower(): value for name, value in fields.items()}, content
 
 
 def write_blob(repository: Path, content: bytes) -> str:

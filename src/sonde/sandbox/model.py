@@ -48,7 +48,7 @@ class Installation:
 
 @dataclass
 class Token:
-    """An installation's access token, or a job's GITHUB_TOKEN."""
+    """An installation's access token, a job's GITHUB_TOKEN, or a person's own."""
 
     value: str
     installation_id: int | None  # None for a job's token
@@ -56,6 +56,7 @@ class Token:
     permissions: dict[str, str]
     repository_ids: list[int] | None = None
     run_id: int | None = None
+    login: str | None = None  # of the person
 
 
 @dataclass

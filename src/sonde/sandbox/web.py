@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from sonde.sandbox import githttp
 from sonde.sandbox.api.answer import Api
 from sonde.sandbox.api.call import Reply, Request
 from sonde.sandbox.oidc import Issuer, claims, discovery
@@ -69,6 +70,8 @@ class Web:
             return Reply(200, self.issuer.jwks())
         if request.method == "GET" and path.startswith(MINT):
             return self.mint(path.removeprefix(MINT), request.query, request.headers)
+        if githttp.serves(path):
+            return githttp.answer(self.world, request)
         with self.world.lock:
             self.world.unknown_requests.append(f"{request.method} {path}")
         return Reply(404, {"message": "Not Found"})

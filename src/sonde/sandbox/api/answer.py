@@ -163,7 +163,7 @@ class Api:
 
 def client_of(token: Token | None) -> str:
     """Whose limits count: the installation's, or those of the App itself, or of a run."""
-    return "app" if token is None else str(token.installation_id or token.run_id)
+    return "app" if token is None else str(token.installation_id or token.run_id or token.login)
 
 
 def allowed(token: Token, area: str, level: str) -> bool:

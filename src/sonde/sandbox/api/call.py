@@ -97,13 +97,19 @@ class Call:
 
     @property
     def login(self) -> str:
-        """Who acts: the App's bot, or for a job's token the bot of GitHub Actions."""
-        if self.token is not None and self.token.run_id is not None:
-            return ACTIONS_BOT
-        return self.world.bot
+        return self.world.bot if self.token is None else sender_of(self.world, self.token)
+
+
+def sender_of(world: World, token: Token) -> str:
+    """Who acts with a token: a person, the App's bot, or for a job's token the bot of GitHub Actions."""
+    if token.login is not None:
+        return token.login
+    return ACTIONS_BOT if token.run_id is not None else world.bot
 
 
 def reaches(world: World, token: Token, repository: Repository) -> bool:
+    if token.login is not None:
+        return repository.permissions.get(token.login, "none") in ("admin", "maintain", "write")
     if token.repository_ids is not None:
         return repository.id in token.repository_ids
     if token.installation_id is None:
