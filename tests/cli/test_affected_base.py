@@ -131,6 +131,21 @@ def test_a_merged_pull_request_is_compared_with_the_first_parent(world):
 
 
 @pytest.mark.parametrize("depth", [0, 1])
+@pytest.mark.parametrize("recorded", ["start", "merge", ""])
+def test_the_head_of_a_merged_pull_request_is_compared_with_where_it_left_the_target(world, depth, recorded):
+    """The documented workflow checks out the pull request's head, also after the merge."""
+    branch(world, "a", "b", "c")
+    world.commit("of somebody else")
+    world.git("merge", "-q", "--no-ff", "-m", "merged", "feature")
+    merge = world.git("rev-parse", "main")
+    world.commit("later")
+    payload = dict(pull_request(world, merged=True, commits=3, merge_commit_sha=merge).payload["pull_request"])
+    payload["base"] = {"ref": "main", "sha": {"start": world.start, "merge": merge, "": None}[recorded]}
+    event = Event("pull_request", {"action": "closed", "pull_request": payload})
+    assert affected_base.from_event(world.clone("feature", depth=depth), event, {}).commit == world.start
+
+
+@pytest.mark.parametrize("depth", [0, 1])
 def test_a_rebased_pull_request_keeps_all_of_its_commits(world, depth):
     branch(world, "a", "b")
     head = world.git("rev-parse", "feature")
@@ -190,10 +205,11 @@ def test_a_forced_push_is_compared_with_the_commit_before(world):
 
 
 @pytest.mark.parametrize("event", [Event("push", {"before": "0" * 40}), Event("push", {}), Event("schedule", {})])
-def test_other_events_are_compared_with_the_default_branch(world, event):
+@pytest.mark.parametrize("depth", [0, 1])
+def test_other_events_are_compared_with_the_default_branch(world, event, depth):
     branch(world, "a")
-    repository = world.clone("feature")
-    repository.run("symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/main")
+    repository = world.clone("feature", depth=depth)
+    assert repository.commit("refs/remotes/origin/HEAD") is None  # actions/checkout makes none
     assert affected_base.from_event(repository, event, {}).commit == world.start
 
 

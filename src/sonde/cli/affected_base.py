@@ -13,7 +13,8 @@ from typing import Any
 from sonde.cli.errors import CliError, GitError
 from sonde.stacks.affected.repository import Repository
 
-DEFAULT = "refs/remotes/origin/HEAD"
+REMOTE = "refs/remotes/origin/"
+DEFAULT = f"{REMOTE}HEAD"
 UPLOADED_EVENTS = ("pull_request", "pull_request_target", "merge_group")
 PULL_REQUESTS = ("pull_request", "pull_request_target")
 DEEPEN = (50, 250, 1250, 6250)  # commits by which a shallow checkout grows until both branches meet
@@ -103,8 +104,10 @@ def from_event(repository: Repository, event: Event, env: Mapping[str, str]) -> 
 
 
 def _merge_group(event: Event, env: Mapping[str, str]) -> list[str]:
-    branches = (env.get("GITHUB_BASE_REF", ""), event.text("merge_group", "base_ref"))
-    return [event.text("merge_group", "base_sha"), *(remote_branch(each) for each in branches if each), DEFAULT]
+    """The commit that the queue put the group on; an older GitHub names only the branch."""
+    recorded = event.text("merge_group", "base_sha")
+    branch = env.get("GITHUB_BASE_REF", "") or event.text("merge_group", "base_ref")
+    return [recorded or (remote_branch(branch) if branch else DEFAULT)]
 
 
 def _push(event: Event) -> list[str]:
@@ -112,7 +115,7 @@ def _push(event: Event) -> list[str]:
     before = event.text("before")
     if event.part("forced") is True:
         return ["HEAD~1", DEFAULT]
-    return [before, DEFAULT] if before.strip("0") else [DEFAULT]
+    return [before] if before.strip("0") else [DEFAULT]
 
 
 # ---------------------------------------------------------------------- pull requests
@@ -143,18 +146,25 @@ def _pull_request(repository: Repository, event: Event, env: Mapping[str, str]) 
 def _merged(repository: Repository, event: Event, parents: list[str]) -> Iterator[str]:
     """Where a merged pull request started, best guess first.
 
-    A merge commit has it as its first parent, and so has what was squashed, or was one commit. Several commits may have
-    been rebased instead: only then HEAD holds less than the pull request changed, and the recorded base is taken.
+    HEAD may be the pull request's own last commit: then it is where that left the target, as recorded or as the merge
+    shows it. A merge commit at HEAD has it as its first parent, and so has what was squashed, or was one commit. Several
+    commits may have been rebased instead: only then HEAD holds less than the pull request changed, and the recorded base
+    is taken.
     """
+    recorded, commits = event.text("pull_request", "base", "sha"), event.part("pull_request", "commits")
+    proposed, merge = event.text("pull_request", "head", "sha"), event.text("pull_request", "merge_commit_sha")
+    head = _head(repository)
+    if head == proposed:
+        left = (_merge_base(repository, name) for name in (recorded, merge and f"{merge}~1") if name)
+        yield from (each for each in left if each and each != head)
     if len(parents) > 1:
         yield parents[0]
-    recorded, commits = event.text("pull_request", "base", "sha"), event.part("pull_request", "commits")
-    if not recorded or not isinstance(commits, int) or commits < 2:
+    if head == proposed or not recorded or not isinstance(commits, int) or commits < 2:
         return
-    proposed = _fetched(repository, event.text("pull_request", "head", "sha"))
-    if proposed and _is_shallow(repository):
-        _fetch(repository, f"--deepen={commits}", _head(repository), proposed)
-    if _is_below(repository, recorded) and not (proposed and _holds_all(repository, proposed, recorded)):
+    tip = _fetched(repository, proposed)
+    if tip and _is_shallow(repository):
+        _fetch(repository, f"--deepen={commits}", head, tip)
+    if _is_below(repository, recorded) and not (tip and _holds_all(repository, tip, recorded)):
         yield recorded
 
 
@@ -171,19 +181,17 @@ def _is_below(repository: Repository, name: str) -> bool:
     return commit is not None and repository.run("merge-base", "--is-ancestor", commit, "HEAD").returncode == 0
 
 
-def _merge_base(repository: Repository, branch: str) -> str | None:
-    """The merge base of HEAD and a remote branch. A shallow checkout is deepened until there is one."""
-    if repository.commit(branch) is None:
-        _fetch(repository, "--depth=1" if _is_shallow(repository) else "", _refspec(branch))
-    if repository.commit(branch) is None:
+def _merge_base(repository: Repository, name: str) -> str | None:
+    """The merge base of HEAD and a remote branch or a commit. A shallow checkout is deepened until there is one."""
+    other = _fetched(repository, name)
+    if other is None:
         return None
-    found = repository.merge_base("HEAD", branch)
+    found = repository.merge_base("HEAD", other)
+    wanted = _refspec(name) if name.startswith(REMOTE) else other
     for depth in DEEPEN if found is None else ():
-        if not _is_shallow(repository) or not _fetch(
-            repository, f"--deepen={depth}", _refspec(branch), _head(repository)
-        ):
+        if not _is_shallow(repository) or not _fetch(repository, f"--deepen={depth}", _head(repository), wanted):
             break
-        found = repository.merge_base("HEAD", branch)
+        found = repository.merge_base("HEAD", repository.commit(name) or other)
         if found:
             break
     return found
@@ -194,7 +202,7 @@ def _merge_base(repository: Repository, branch: str) -> str | None:
 
 def remote_branch(name: str) -> str:
     """The remote-tracking reference of a branch, whether or not it was written with `refs/heads/`."""
-    return f"refs/remotes/origin/{name.removeprefix('refs/heads/')}"
+    return REMOTE + name.removeprefix("refs/heads/")
 
 
 def _first(repository: Repository, names: list[str]) -> str:
@@ -214,18 +222,19 @@ def _fetched(repository: Repository, name: str) -> str | None:
     commit = repository.commit(name)
     if commit:
         return commit
-    if name.startswith("refs/remotes/origin/") and name != DEFAULT:
+    if name.startswith(REMOTE):
         _fetch(repository, "--depth=1" if _is_shallow(repository) else "", _refspec(name))
-    elif name.startswith("HEAD~"):
-        _fetch(repository, f"--deepen={name.removeprefix('HEAD~')}", _head(repository))
-    elif len(name) in (40, 64):
-        _fetch(repository, "--depth=1" if _is_shallow(repository) else "", name)
+    elif name == "HEAD~1":
+        _fetch(repository, "--deepen=1", _head(repository))
+    else:
+        commit, _, parents = name.partition("~")
+        _fetch(repository, f"--depth={1 + int(parents or 0)}" if _is_shallow(repository) else "", commit)
     return repository.commit(name)
 
 
 def _refspec(branch: str) -> str:
-    name = branch.removeprefix("refs/remotes/origin/")
-    return f"+refs/heads/{name}:{branch}"
+    source = "HEAD" if branch == DEFAULT else f"refs/heads/{branch.removeprefix(REMOTE)}"
+    return f"+{source}:{branch}"
 
 
 def _fetch(repository: Repository, *arguments: str) -> bool:
