@@ -50,9 +50,7 @@ class World:
         limit = [f"--depth={depth}"] if depth else []
         self.git("fetch", "-q", "--no-tags", *limit, "origin", wanted, *branches, cwd=folder)
         self.git("checkout", "-q", "--detach", wanted, cwd=folder)
-        found = open_repository(str(folder), self.env)
-        assert found
-        return found
+        return open_repository(str(folder), self.env)
 
 
 @pytest.fixture
@@ -220,6 +218,15 @@ def test_a_base_that_cannot_be_had_is_gits_error(world):
         affected_base.from_event(repository, Event("merge_group", payload), {})
     assert error.value.exit_code == 128
     assert "f" * 40 in error.value.hints[0]
+
+
+@pytest.mark.parametrize("name", ["main", "refs/heads/main", ""])
+def test_the_remotes_own_state_can_be_asked_for(world, name):
+    repository = world.clone("main")
+    moved = world.commit("later")
+    assert affected_base.from_remote(repository, name).commit == moved
+    with pytest.raises(GitError):
+        affected_base.from_remote(repository, "gone")
 
 
 # ---------------------------------------------------------------- which event

@@ -84,6 +84,14 @@ def explicit(repository: Repository, name: str) -> Base:
     return Base(_known(repository, name), _head(repository))
 
 
+def from_remote(repository: Repository, name: str) -> Base:
+    """The base as the remote has it now (`--clone-target-ref`); its default branch where no name is given."""
+    done = _fetch(repository, "--depth=1" if _is_shallow(repository) else "", name or "HEAD")
+    if not done:
+        raise not_found(name or "HEAD of origin")
+    return Base(_known(repository, "FETCH_HEAD"), _head(repository))
+
+
 def default(repository: Repository) -> Base:
     """The tip of the remote's default branch."""
     return explicit(repository, DEFAULT)

@@ -1,8 +1,8 @@
 """The comparison behind `describe affected` and `list affected`: flags, project, repository, base (stacks.md §10)."""
 
+import shlex
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import click
@@ -24,6 +24,7 @@ from sonde.stacks.affected.repository import Repository, open_repository
 from sonde.stacks.affected.reuse import Recorder
 from sonde.stacks.config import Config
 from sonde.stacks.engine import Engine, Instance, Options, open_engine
+from sonde.stacks.errors import StacksError
 from sonde.stacks.tree import WorkingTree
 
 WITH_FOLDER = (*kinds.BUILT_IN, kinds.CONTAINER)
@@ -35,8 +36,15 @@ BASE_FLAGS = (
     click.option("--ref", default="", help="Deprecated: use --base."),
     click.option("--sha", default="", help="Deprecated: use --base."),
     click.option("--repo-path", default="", help="Compare with another checkout of the repository."),
-    click.option("--clone-target-ref", type=bool, default=False, flag_value=True, is_flag=False, hidden=True),
-    click.option("--ssh-key", default="", hidden=True),
+    click.option(
+        "--clone-target-ref",
+        type=bool,
+        default=False,
+        flag_value=True,
+        is_flag=False,
+        help="Fetch the base from the remote first.",
+    ),
+    click.option("--ssh-key", default="", help="The private key to fetch with."),
     click.option("--ssh-key-password", default="", hidden=True),
 )
 SCOPE_FLAGS = (
@@ -116,15 +124,15 @@ def ask(world: Process, flags: Mapping[str, Any], given: Mapping[str, Any], *, v
     for name in ("ref", "sha") if validated else ():
         if given[name]:
             world.stderr.write(f"Flag --{name} has been deprecated, use --base instead\n")
-    repository = open_repository(str(config.cwd), world.env)
-    if repository is None:
-        raise GitError(
-            "repository does not exist",
-            hints=["`describe affected` compares two commits: run it inside a git checkout."],
-        )
+    repository = open_repository(str(config.cwd), _git_env(world.env, given["ssh_key"]))
     git.repository(git.find(config.cwd))  # a remote that is no URL of a host is refused, as everywhere
     options = options_of(mode, {**given, "error_mode": mode}, stack=given["stack"])
     return Question(world, config, engine, repository, options, given)
+
+
+def _git_env(env: Mapping[str, str], key: str) -> Mapping[str, str]:
+    """With `--ssh-key`, what git fetches it fetches with that key."""
+    return {**env, "GIT_SSH_COMMAND": f"ssh -i {shlex.quote(key)} -o IdentitiesOnly=yes"} if key else env
 
 
 def runs_in_ci(config: Config) -> bool:
@@ -135,7 +143,7 @@ def runs_in_ci(config: Config) -> bool:
 def event_of(question: Question) -> Event | None:
     """The CI event that says what the base is; None where a flag says it, or nothing does."""
     given = question.given
-    if any(given[name] for name in ("base", "ref", "sha", "repo_path")):
+    if any(given[name] for name in ("base", "ref", "sha", "repo_path", "clone_target_ref")):
         return None
     world = question.world
     return affected_base.detected_event(world.env, enabled=runs_in_ci(question.config), warn=world.stderr.write)
@@ -186,6 +194,8 @@ def _commit(question: Question, event: Event | None) -> Compared:
 def _base(question: Question, event: Event | None) -> Base:
     repository, given = question.repository, question.given
     named = given["base"] or given["sha"] or given["ref"]
+    if given["clone_target_ref"]:
+        return affected_base.from_remote(repository, named)
     if named:
         return affected_base.explicit(repository, named)
     if event is not None:
@@ -196,14 +206,15 @@ def _base(question: Question, event: Event | None) -> Base:
 def _other_checkout(question: Question) -> Compared:
     """The base of `--repo-path`: its files as they lie there, and the commit at its HEAD."""
     here, path = question.repository, str(question.config.cwd / question.given["repo_path"])
-    there = open_repository(path, question.world.env) if Path(path).is_dir() else None
-    commit = there.commit("HEAD") if there else None
-    if there is None or commit is None:
+    try:
+        there = open_repository(path, question.world.env)
+    except StacksError as error:
         raise GitError(
             "repository does not exist\n\nthe target remote repo is not a Git repository. Check that it was "
             "initialized and has '.git' folder",
-            hints=[f"--repo-path {question.given['repo_path']} must be a checkout with at least one commit."],
-        )
+            hints=[error.message.partition("\n\n")[2] or error.message],
+        ) from error
+    commit = affected_base.explicit(there, "HEAD").commit
     head = affected_base.explicit(here, "HEAD").commit
     ours, theirs = here.listing(head), there.listing(commit)
     changed = frozenset(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))

@@ -42,9 +42,7 @@ class Repo:
         return self.git("rev-parse", "HEAD")
 
     def open(self):
-        found = open_repository(str(self.root), self.env)
-        assert found
-        return found
+        return open_repository(str(self.root), self.env)
 
     def tree(self, commit: str) -> GitTree:
         repository = self.open()

@@ -1,8 +1,11 @@
+import os
 import subprocess
 
 import pytest
 
 from sonde.stacks import globs
+from sonde.stacks.affected.changes import Changes
+from sonde.stacks.affected.repository import open_repository
 from sonde.stacks.errors import StacksError
 
 
@@ -129,3 +132,26 @@ def test_nothing_is_checked_out_and_no_process_is_left(repo):
     assert isinstance(process, subprocess.Popen)
     assert process.returncode == 0
     assert (repo.git("status", "--porcelain"), repo.git("worktree", "list")) == before
+
+
+def test_git_says_itself_why_it_finds_no_repository(tmp_path):
+    with pytest.raises(StacksError, match="not a git repository"):
+        open_repository(str(tmp_path), {"PATH": os.environ["PATH"], "GIT_CEILING_DIRECTORIES": str(tmp_path.parent)})
+    with pytest.raises(StacksError, match="git is not on the PATH"):
+        open_repository(str(tmp_path), {"PATH": str(tmp_path)})
+
+
+def test_a_submodule_that_moved_on_is_a_change_of_its_folder(repo):
+    repo.git("init", "-q", "components/vpc")
+    inner = ("-C", "components/vpc")
+    repo.git(*inner, "commit", "-q", "--allow-empty", "-m", "one")
+    base = repo.commit({"a": "a"})
+    repo.git(*inner, "commit", "-q", "--allow-empty", "-m", "two")
+    repo.commit({})
+    changed = repo.open().changed(base, "HEAD")
+    assert changed == {"components/vpc"}
+    assert Changes(f"/r/{path}" for path in changed).below("/r/components/vpc")
+    tree = repo.tree(base)
+    assert tree.entries(f"{repo.root}/components") == [("vpc", True)]
+    assert tree.entries(f"{repo.root}/components/vpc") == []
+    tree.close()

@@ -17,7 +17,9 @@ class Changes:
         self._known = frozenset(self.paths)
 
     def below(self, folder: str) -> bool:
-        """Whether any file below the folder changed."""
+        """Whether any file below the folder changed, or the folder itself: a submodule changes as a whole."""
+        if folder in self._known:
+            return True
         prefix = folder.rstrip("/") + "/"
         at = bisect_left(self.paths, prefix)
         return at < len(self.paths) and self.paths[at].startswith(prefix)

@@ -76,7 +76,7 @@ def hit(now: Instance, before: Instance | None, rules: Rules, changes: Changes, 
     found += _compared(("settings",), now, before, rules)
     for kind, name in dependency_paths(now):
         path = posixpath.normpath(posixpath.join(rules.cwd, name))
-        if (changes.has(path) or changes.below(path)) if kind == "folder" else changes.has(path):
+        if changes.below(path) if kind == "folder" else changes.has(path):
             found.append(kind)
             return Hit(tuple(found), **{kind: name})
     return Hit(tuple(found))

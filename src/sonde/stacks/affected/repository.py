@@ -63,11 +63,16 @@ class Repository:
         return subprocess.run(["git", "-C", self.root, *command], env=dict(self.env), capture_output=True, check=False)
 
 
-def open_repository(folder: str, env: Mapping[str, str]) -> Repository | None:
-    """The checkout around a folder; None where there is none."""
-    command = ["git", "-C", folder, "rev-parse", "--show-toplevel"]
-    done = subprocess.run(command, env=dict(env), capture_output=True, check=False)
-    return Repository(_path(done.stdout.rstrip(b"\n")), env) if done.returncode == 0 else None
+def open_repository(folder: str, env: Mapping[str, str]) -> Repository:
+    """The checkout around a folder. Raises StacksError with git's own words where git finds none, or trusts it not."""
+    try:
+        done = Repository(folder, env).run("rev-parse", "--show-toplevel")
+    except FileNotFoundError as error:
+        raise StacksError("git is not on the PATH", hints=["Install git: commits are compared with it."]) from error
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip()
+        raise StacksError(f"repository does not exist\n\n{said}", hints=[f"{folder} must lie in a git checkout."])
+    return Repository(_path(done.stdout.rstrip(b"\n")), env)
 
 
 class Objects:
