@@ -66,15 +66,16 @@ def graph(found: "Stacks") -> dict[Key, set[Key]]:
         by_name.setdefault(instance.name, []).append(instance)
     result: dict[Key, set[Key]] = {}
     for instance in found.instances:
-        own = result.setdefault(_key(instance), set())
+        own = result.setdefault(key_of(instance), set())
         for edge in [] if is_out(instance.sections) else edges(instance.sections):
             for target in by_name.get(edge.component, ()):
                 if matches(edge, Target(target.name, target.stack, context_parts(target.sections)), instance):
-                    own.add(_key(target))
+                    own.add(key_of(target))
     return result
 
 
-def _key(instance: "Instance") -> Key:
+def key_of(instance: "Instance") -> Key:
+    """What names an instance: stack, type, component."""
     return (instance.stack, instance.kind, instance.name)
 
 

@@ -89,6 +89,8 @@ class Engine:
         self.manifests = Manifests(self.project, self.tree)
         self.importer = Importer(self.manifests, Tools(self.project.library, self._evaluate_local))
         self.env = rendering.Environment(self.project, self)
+        # Templates in manifests and names know `atmos` too, which needs the engine that they are given to.
+        self.project.library.functions = self.env.with_atmos(self.project.library.functions)
         self._files: list[str] | None = None
         self._stacks: dict[str, StackContent] = {}
         self._described: dict[Any, Any] = {}

@@ -40,13 +40,18 @@ class Environment:
 
     def _functions(self, host: libraries.Host) -> Mapping[str, Any]:
         """gomplate, sprig over it, each as far as atmos.yaml switches it on, and `atmos`."""
-        found: list[Mapping[str, Any]] = [{"atmos": atmos_functions.namespace(self)}, atmos_functions.PLAIN]
+        found: Mapping[str, Any] = {}
         gomplate, sprig = (_enabled(self.project.templates, name) for name in ("gomplate", "sprig"))
         if gomplate and sprig:
-            found.append(libraries.all(host))
+            found = libraries.all(host)
         elif gomplate or sprig:
-            found.append(libraries.gomplate(host) if gomplate else libraries.sprig(host))
-        return ChainMap(*found)  # type: ignore[arg-type]
+            found = libraries.gomplate(host) if gomplate else libraries.sprig(host)
+        return self.with_atmos(found)
+
+    def with_atmos(self, table: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The functions with those of Atmos laid over them."""
+        own = {"atmos": atmos_functions.namespace(self), **atmos_functions.PLAIN}
+        return ChainMap(own, table)  # type: ignore[arg-type]
 
     def render(self, sections: Section, *, name: str, track: str) -> Section:
         """The sections with their templates rendered; the same sections where templating is switched off."""

@@ -49,7 +49,7 @@ def extended(found: Stacks, pattern: str, selection: Selection, reach: Reach) ->
     if reach == Reach():
         return found
     chosen = {
-        _key(each)
+        dependents.key_of(each)
         for each in found.instances
         if matches(pattern, each.stack) and _selected(of_instance(each), selection)
     }
@@ -58,11 +58,7 @@ def extended(found: Stacks, pattern: str, selection: Selection, reach: Reach) ->
     for steps, directed in ((reach.dependencies, links), (reach.dependents, dependents.turned(links))):
         if steps is not None:
             kept |= dependents.closure(chosen, directed, None if steps < 0 else steps)
-    return replace(found, instances=tuple(each for each in found.instances if _key(each) in kept))
-
-
-def _key(each: Instance) -> dependents.Key:
-    return (each.stack, each.kind, each.name)
+    return replace(found, instances=tuple(each for each in found.instances if dependents.key_of(each) in kept))
 
 
 def labels(pairs: Iterable[str]) -> dict[str, str]:
