@@ -112,6 +112,19 @@ def test_a_base_that_is_not_here_ends_with_gits_exit_code_and_the_next_step(sond
         assert "--base <branch or commit>" in " ".join(done.stderr.split())
 
 
+def test_a_base_without_stacks_makes_everything_new_and_a_broken_one_is_named_as_the_base(sonde, change, git):
+    change({"stacks/dev.yaml": None, "stacks/broken.yaml": "a: [\n"})
+    git("branch", "-f", "broken")
+    change({"stacks/broken.yaml": None})
+    git("branch", "-f", "empty")
+    change({"stacks/dev.yaml": BIGGER})
+    (item,) = items(sonde("describe", "affected", "--base", "empty"))
+    assert item["affected_all"][0] == "stack.metadata"
+    done = sonde("describe", "affected", "--base", "broken")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "in the base" in done.stderr
+
+
 def test_the_base_is_never_checked_out(sonde, change, git, checkout):
     change({"stacks/dev.yaml": BIGGER})
     before = git("worktree", "list"), git("status", "--porcelain"), sorted(checkout.rglob("*"))

@@ -61,7 +61,8 @@ def base_side(config: Any, base: Base, head: Engine, known: Side, options: Optio
     except StacksError as error:
         if error.message.startswith(_UNRESOLVED):
             return Side({})
-        raise
+        hint = "This is so in the base that the working tree is compared with, not in the working tree itself."
+        raise StacksError(error.message, hints=(*error.hints, hint), exit_code=error.exit_code) from error
 
 
 def _sides(
