@@ -156,6 +156,33 @@ def test_an_author_without_write_access_is_held_until_a_member_allows_this_sha(w
     assert world.dispatched() == [("network", "dev")]
 
 
+def test_a_pull_request_from_a_fork_is_recorded_explained_and_not_dispatched(world):
+    world.github.add_user("stranger")
+    fork = world.github.fork(world.infra, "stranger")
+    world.github.commit(fork, "evil", {"a.txt": "from outside"}, author="stranger")
+    pull = world.github.open_pull_request(world.infra, head="stranger:evil", author="stranger")
+    world.settle()
+    world.upload(pull.head_sha, [item("network")], world.static_token())
+    world.settle()
+    assert world.dispatched() == []
+    assert "fork" in world.check(pull.head_sha).output["title"]
+
+
+def test_a_reopened_pull_request_runs_its_reopened_workflows_at_the_same_check(world):
+    pull = world.open_pull_request()
+    upload(world, pull, [item("network")])
+    world.github.close(pull)
+    world.settle()
+    world.github.reopen(pull)
+    world.settle()
+    assert world.check(pull.head_sha).status == "in_progress"
+    upload(world, pull, [item("network")])
+    world.runs.complete(max(world.dispatch_runs().values()))
+    world.settle()
+    assert world.dispatched() == [("network", "dev"), ("network", "dev")]
+    assert world.check(pull.head_sha).conclusion == "success"
+
+
 def test_a_lock_held_by_somebody_blocks_the_dispatch_and_says_who_until_it_is_released(world):
     token = world.static_token()
     body = {"key": "acme/infra/dev/network", "ttl": 600, "lockMessage": "hands off"}
