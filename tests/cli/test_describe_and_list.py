@@ -6,6 +6,11 @@ import subprocess
 import sys
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sonde.cli import printing
+from sonde.cli.errors import CliError
 
 FILES = {
     "atmos.yaml": (
@@ -123,3 +128,37 @@ def test_an_unknown_component_says_so_on_stderr_only(sonde):
 def test_the_result_may_go_to_a_file(sonde, tmp_path):
     assert sonde("describe", "stacks", "--format", "json", "--file", str(tmp_path / "o.json")).stdout == ""
     assert set(json.loads((tmp_path / "o.json").read_text())) == {"dev", "prod", "test"}
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.text(max_size=5) | st.floats(-1e6, 1e6),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=10,
+)
+
+
+@given(st.dictionaries(st.text(max_size=3), VALUES, max_size=3))
+def test_json_in_pieces_is_json_at_once_and_means_the_value(value):
+    text = b"".join(printing.pieces(value, "json"))
+    assert text == printing.render(value, "json").encode("utf-8", "surrogateescape")
+    assert json.loads(text) == value
+
+
+FLOATS = [
+    (1.0, "1"),
+    (0.1, "0.1"),
+    (1e21, "1e+21"),
+    (1e20, "100000000000000000000"),
+    (1e-7, "1e-7"),
+    (123.456, "123.456"),
+]
+
+
+@pytest.mark.parametrize(("value", "text"), FLOATS, ids=[case[1] for case in FLOATS])
+def test_a_float_prints_as_go_prints_it(value, text):
+    assert printing.to_json(value) == text
+
+
+def test_an_infinity_is_refused_before_anything_is_written():
+    with pytest.raises(CliError, match=r"unsupported value: \+Inf"):
+        printing.pieces({"a": {"b": 1}, "c": float("inf")}, "json")

@@ -1,7 +1,7 @@
 """`sonde describe stacks`, `component`, `config` and `dependents` (stacks.md §8)."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +112,7 @@ def component(ctx: click.Context, /, **given: Any) -> None:
     if told and (given["form"] or "yaml") == "yaml" and not given["query"]:
         from sonde.stacks import provenance
 
-        put(provenance.annotated(engine, sections, everything), given["file"])
+        put([provenance.annotated(engine, sections, everything).encode("utf-8", "surrogateescape")], given["file"])
     else:
         write(sections, given["form"] or "yaml", given["file"], given["query"])
     inventory.summary(engine, options, world)
@@ -157,16 +157,13 @@ def write(value: Any, form: str, file: str | None, query: str = "") -> None:
         from sonde.stacks import yq
 
         value = yq.evaluate(value, query)
-    put(printing.render(value, form), file)
+    put(printing.pieces(value, form), file)
 
 
-def put(text: str, file: str | None) -> None:
+def put(pieces: Sequence[bytes], file: str | None) -> None:
     """Print the text, or write it to a file."""
-    if file:
-        Path(file).write_text(text, encoding="utf-8")
-        return
-    with os.fdopen(os.dup(1), "w", encoding="utf-8", errors="surrogateescape", buffering=1 << 20) as out:
-        out.write(text)
+    with Path(file).open("wb") if file else os.fdopen(os.dup(1), "wb", buffering=1 << 20) as out:
+        out.writelines(pieces)
 
 
 __all__ = ["Engine", "component", "config", "dependents", "stacks"]

@@ -22,6 +22,27 @@ def render(value: Any, form: str) -> str:
     raise CliError(f"invalid format '{form}'", hints=[f"Supported formats: {', '.join(FORMATS)}."])
 
 
+def pieces(value: Any, form: str) -> list[bytes]:
+    """The text in pieces, all made before the first is written: an error must leave the output empty.
+
+    A big answer is encoded entry by entry, so that its text is in memory once and not three times.
+    """
+    if form != "json" or type(value) is not dict or not value:
+        return [_encoded(render(value, form))]
+    known: dict[tuple[int, int], str] = {}
+    found, separator = [], "{"
+    for key in sorted(value):
+        out = [f"{separator}\n  {encode_basestring(key)}: "]
+        _encode(value[key], "\n  ", out, known)
+        found.append(_encoded("".join(out)))
+        separator = ","
+    return [*found, b"\n}\n"]
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
 def to_json(value: Any) -> str:
     """Indented by two spaces, keys sorted (save those of a `Struct`); numbers as Go prints them. Raises CliError for infinities."""
     out: list[str] = []
