@@ -160,7 +160,8 @@ def answer(question: Question, event: Event | None) -> Answer:
         compared.tree.close()
     engine.warnings.extend(before.warnings)  # one summary for both sides
     inventory.summary(engine, question.options, question.world)
-    changes = Changes(f"{question.repository.root}/{path}" for path in compared.changed)
+    root = question.repository.root
+    changes = Changes((f"{root}/{path}" for path in compared.changed), root)
     modules = Modules(engine.tree, changes, str(question.config.component_base(kinds.TERRAFORM)))
     stack = given["stack"]
     found = compare(head.index(stack), before.index(stack), _rules(question), changes, modules)

@@ -3,7 +3,8 @@
 import json
 import subprocess
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,8 @@ class Host:
 
     env: Mapping[str, str]
     cwd: str
+    # One moment for a whole run: two sides of a comparison differ by what was changed, not by when they were read.
+    now: datetime = field(default_factory=lambda: datetime.now(UTC).astimezone())
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ import random
 from collections import ChainMap
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,13 +15,12 @@ from sonde.stacks.project import Project
 
 if TYPE_CHECKING:
     from sonde.stacks.engine import Engine
+    from sonde.stacks.functions import Host
 
 
-def template_host(env: Mapping[str, str], cwd: str) -> libraries.Host:
+def template_host(host: "Host", env: Mapping[str, str]) -> libraries.Host:
     """The world as templates of a checked-out repository see it."""
-    return libraries.Host(
-        env=env, now=lambda: datetime.now(UTC).astimezone(), random=random.SystemRandom(), base=Path(cwd)
-    )
+    return libraries.Host(env=env, now=lambda: host.now, random=random.SystemRandom(), base=Path(host.cwd))
 
 
 class Environment:
@@ -35,7 +33,7 @@ class Environment:
         self.delimiters = _delimiters(project.templates.get("delimiters"))
         self.evaluations = int(project.templates.get("evaluations") or 1)
         self._overlay: MutableMapping[str, str] = {}
-        host = template_host(ChainMap(self._overlay, dict(engine.host.env)), engine.host.cwd)
+        host = template_host(engine.host, ChainMap(self._overlay, dict(engine.host.env)))
         self.library = templates.Library(self._functions(host))
 
     def _functions(self, host: libraries.Host) -> Mapping[str, Any]:

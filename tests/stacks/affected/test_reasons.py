@@ -106,6 +106,30 @@ def test_a_module_that_a_called_module_calls_counts_too(tmp_path):
     assert not found.changed(vpc(), folder)
 
 
+def test_a_module_outside_of_the_components_counts_and_other_files_there_cost_nothing(tmp_path, monkeypatch):
+    files = {
+        "tf/vpc/main.tf": 'module "m" { source = "../../shared/m" }\n',
+        "shared/m/main.tf": "",
+        "shared/m/templates/a.tpl": "",
+        "docs/a.md": "",
+    }
+    folder = str(tmp_path / "tf/vpc")
+    assert modules(tmp_path, files, "shared/m/main.tf").changed(vpc(), folder)
+    assert modules(tmp_path, files, "shared/m/templates/a.tpl").changed(vpc(), folder)
+    monkeypatch.setattr("sonde.stacks.terraform_config.load", None)
+    assert not modules(tmp_path, files, "docs/a.md").changed(vpc(), folder)
+
+
+def test_a_component_behind_a_symbolic_link_changes_where_the_link_leads(tmp_path):
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "vpc").symlink_to("shared")
+    (tmp_path / "root").symlink_to(".")
+    for root in (tmp_path, tmp_path / "root"):
+        changes = Changes([f"{root}/shared/main.tf"], str(root))
+        assert changes.below(f"{root}/vpc")
+        assert not changes.below(f"{root}/other")
+
+
 def test_broken_hcl_is_an_error_only_when_something_below_the_components_changed(tmp_path):
     files = {"tf/vpc/main.tf": "resource {{\n", "README": ""}
     folder = str(tmp_path / "tf/vpc")

@@ -121,3 +121,15 @@ def test_an_included_manifest_touches_who_includes_it(repo):
     reused, whole, found, _ = sides(repo, base)
     assert reused.by_manifest == whole.by_manifest
     assert "includes" in found
+
+
+def test_both_sides_are_read_at_one_moment(repo):
+    timed = stack("plain").replace("own: 1", "own: '{{ now.Format \"15:04:05.999999999\" }}'")
+    base = repo.commit(FILES | {"stacks/deploy/plain.yaml": timed})
+    repo.commit({"stacks/deploy/plain.yaml": timed.replace("region: eu", "region: us")})
+    reused, _, found, head = sides(repo, base)
+    path = f"{repo.root}/stacks/deploy/plain.yaml"
+    (before,), (now,) = reused.by_manifest[path], head_side(head, Options()).by_manifest[path]
+    assert "plain" in found
+    assert before.sections["vars"]["own"] == now.sections["vars"]["own"] != ""
+    assert before.sections["vars"]["region"] != now.sections["vars"]["region"]

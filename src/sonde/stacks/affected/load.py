@@ -49,7 +49,7 @@ def base_side(config: Any, base: Base, head: Engine, known: Side, options: Optio
     A base without manifests, or with imports that lead nowhere, counts as empty: everything is new then. Any other error
     in it is an error of the comparison.
     """
-    engine = open_engine(config, base.tree, env=head.host.env)
+    engine = open_engine(config, base.tree, host=head.host)
     engine.manifests.adopt(head.manifests)
     changed: Collection[str] = head.files
     if base.differing is not None and isinstance(head.tree, Recorder):
