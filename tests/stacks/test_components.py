@@ -182,3 +182,13 @@ def test_yaml_with_provenance_says_file_and_line_and_reads_back_the_same(tmp_pat
         "text: | # deploy/dev.yaml:9",
     ):
         assert f"  {line}\n" in text
+
+
+def test_a_section_of_the_wrong_shape_is_named_with_file_line_and_column(tmp_path):
+    files = {
+        "catalog/base.yaml": "components:\n  terraform:\n    c:\n      vars: [a]\n",
+        "deploy/dev.yaml": "import: [catalog/base]\nvars: {stage: dev}\n",
+    }
+    with pytest.raises(StacksError, match="invalid component vars section") as caught:
+        engine(tmp_path, files).component("c", "dev", Options())
+    assert caught.value.hints == ("It is written in catalog/base.yaml:4:13.",)

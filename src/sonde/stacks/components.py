@@ -66,16 +66,22 @@ class TypeLevel:
     anything: Mapping[str, Any]
 
 
+@dataclass(frozen=True)
+class Around:
+    """What a manifest needs of the tree: whether a type has a folder, and where something is written, if anywhere."""
+
+    folder_exists: Callable[[str, str], bool]
+    written: Callable[[tuple[str, ...]], str]
+
+
 class StackContent:
     """The merged content of one top-level manifest. Components are resolved when asked for, each once."""
 
-    def __init__(
-        self, project: Project, name: str, content: Section, folder_exists: Callable[[str, str], bool]
-    ) -> None:
+    def __init__(self, project: Project, name: str, content: Section, around: "Around") -> None:
         self.project = project
         self.name = name
         self.content = content
-        self._folder_exists = folder_exists
+        self.around = around
         self._levels: dict[str, TypeLevel] = {}
         self._components: dict[tuple[str, str], Component] = {}
         self._check()
@@ -153,7 +159,8 @@ class StackContent:
 
     def bases(self, kind: str, name: str) -> Bases:
         return bases_of(
-            name, Siblings(kind, self.name, self.components(kind), lambda folder: self._folder_exists(kind, folder))
+            name,
+            Siblings(kind, self.name, self.components(kind), lambda folder: self.around.folder_exists(kind, folder)),
         )
 
 
@@ -203,7 +210,9 @@ class _Resolution:
 
     def _invalid(self, what: str, path: str) -> StacksError:
         where = f"components.{self.kind}.{self.name}.{path}"
-        return TitledError(f"invalid component {what}", f"'{where}' in the file '{self.stack.name}'")
+        place = self.stack.around.written(("components", self.kind, self.name, *path.split(".")))
+        hints = [f"It is written in {place}."] if place else []
+        return TitledError(f"invalid component {what}", f"'{where}' in the file '{self.stack.name}'", hints=hints)
 
     def component(self) -> Component:
         sections: Section = {}

@@ -7,13 +7,14 @@ from typing import Any
 
 from sonde.gotemplate import functions as libraries
 from sonde.stacks import discovery, functions, kinds, names, rendering, versions
-from sonde.stacks.components import Component, StackContent
+from sonde.stacks.components import Around, Component, StackContent
 from sonde.stacks.errors import StacksError
 from sonde.stacks.functions import Caller, Host
 from sonde.stacks.imports import Importer, Merged
 from sonde.stacks.locals import Tools
 from sonde.stacks.manifests import Manifests
 from sonde.stacks.merge import Section
+from sonde.stacks.places import Places
 from sonde.stacks.project import Project, from_config
 from sonde.stacks.templates import Library
 from sonde.stacks.tree import Tree
@@ -91,6 +92,7 @@ class Engine:
         self.env = rendering.Environment(self.project, self)
         # Templates in manifests and names know `atmos` too, which needs the engine that they are given to.
         self.project.library.functions = self.env.with_atmos(self.project.library.functions)
+        self.places = Places(self)
         self._files: list[str] | None = None
         self._stacks: dict[str, StackContent] = {}
         self._described: dict[Any, Any] = {}
@@ -119,7 +121,8 @@ class Engine:
         known = self._stacks.get(path)
         if known is None:
             name = discovery.stack_file(self.project, path)
-            known = StackContent(self.project, name, self.merged(path).content, self._folder_exists)
+            around = Around(self._folder_exists, lambda keys: self.places.written(path, keys))
+            known = StackContent(self.project, name, self.merged(path).content, around)
             self._stacks[path] = known
         return known
 
