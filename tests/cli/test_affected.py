@@ -297,3 +297,9 @@ def test_a_push_uploads_nothing_and_an_explicit_base_overrules_the_event(sonde, 
     assert 'detected CI event "push"' in " ".join(done.stderr.split())
     assert sonde("describe", "affected", "--upload", "--base", "main", env=env).returncode == 0
     assert plane.seen[0].body["head_sha"] == head
+
+
+def test_a_password_on_the_command_line_is_refused(sonde):
+    done = sonde("describe", "affected", "--base", "main", "--ssh-key", "k", "--ssh-key-password", "p")
+    assert done.returncode == 1
+    assert "ssh-add" in done.stderr

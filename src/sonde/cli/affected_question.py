@@ -121,6 +121,11 @@ def ask(world: Process, flags: Mapping[str, Any], given: Mapping[str, Any], *, v
             "if the '--repo-path' flag is specified, the '--base', '--ref', '--sha', '--ssh-key' and "
             "'--ssh-key-password' flags can't be used"
         )
+    if given["ssh_key_password"]:
+        raise CliError(
+            "--ssh-key-password is not supported: a password on the command line is seen by every process",
+            hints=["Load the key into ssh-agent: ssh-add <key>"],
+        )
     for name in ("ref", "sha") if validated else ():
         if given[name]:
             world.stderr.write(f"Flag --{name} has been deprecated, use --base instead\n")
@@ -132,7 +137,9 @@ def ask(world: Process, flags: Mapping[str, Any], given: Mapping[str, Any], *, v
 
 def _git_env(env: Mapping[str, str], key: str) -> Mapping[str, str]:
     """With `--ssh-key`, what git fetches it fetches with that key."""
-    return {**env, "GIT_SSH_COMMAND": f"ssh -i {shlex.quote(key)} -o IdentitiesOnly=yes"} if key else env
+    return (
+        {**env, "GIT_SSH_COMMAND": f"ssh -i {shlex.quote(key)} -o IdentitiesOnly=yes -o BatchMode=yes"} if key else env
+    )
 
 
 def runs_in_ci(config: Config) -> bool:

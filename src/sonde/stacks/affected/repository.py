@@ -28,7 +28,7 @@ class Repository:
         """The full id of the commit that a branch, tag, reference or id means; None where there is none."""
         if not name or name.startswith("-"):
             return None
-        done = self.run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+        done = self.run("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
         return done.stdout.decode().strip() if done.returncode == 0 else None
 
     def merge_base(self, one: str, other: str) -> str | None:
