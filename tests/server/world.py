@@ -79,8 +79,10 @@ class Answer:
 class Server:
     """The app behind a real socket."""
 
-    def __init__(self, settings):
+    def __init__(self, settings, prepare=None):
         self.site = build(settings)
+        if prepare:
+            prepare(self.site.db)
         self._uvicorn = uvicorn.Server(
             uvicorn.Config(
                 make_app(self.site, ManualEngine()), port=0, host="127.0.0.1", log_config=None, lifespan="on"

@@ -12,12 +12,13 @@ from sqlalchemy import text
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Route, Router
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sonde.server.auth import service as auth
 from sonde.server.engine import Engine
-from sonde.server.kernel.http import Call, Reply, answer_for, envelope, read_body, success
+from sonde.server.kernel.http import Call, RefusedError, Reply, answer_for, envelope, read_body, success
 from sonde.server.kernel.ids import new_trace_id
 from sonde.server.kernel.log import log
 from sonde.server.web import door as pages
@@ -37,15 +38,17 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 class CollapseSlashes:
-    """`//api/v1//locks` is `/api/v1/locks`: clients join their settings by plain concatenation (protocol.md §1)."""
+    """`//api/v1//locks/` is `/api/v1/locks`: clients join their settings by plain concatenation (protocol.md §1)."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Rewrite the path, then go on. A percent-encoded slash in a segment is not touched."""
-        if scope["type"] == "http" and "//" in scope["path"]:
-            scope = {**scope, "path": "/" + "/".join(part for part in scope["path"].split("/") if part)}
+        path = scope.get("path", "")
+        if scope["type"] == "http" and ("//" in path or (path.startswith(PREFIX) and path.endswith("/"))):
+            path = "/" + "/".join(part for part in path.split("/") if part)
+            scope = {**scope, "path": PREFIX if f"{path}/" == PREFIX else path}
         await self._app(scope, receive, send)
 
 
@@ -65,12 +68,7 @@ def make_app(site: Site, engine: Engine) -> FastAPI:
 
     app = FastAPI(title="Sonde", openapi_url=None, docs_url=None, redoc_url=None, lifespan=lifespan)
     app.add_middleware(CollapseSlashes)
-    method, path, exchange = EXCHANGE
-    app.add_route(PREFIX + path, _door(path, partial(exchange, site.trust)), methods=[method])
-    for route in _by_path():
-        app.add_route(
-            PREFIX + route[0], _door(route[0], partial(_authorized, site, engine, route[1])), methods=list(route[1])
-        )
+    app.mount(PREFIX.rstrip("/"), _api(site, engine))
     receive = partial(_webhook, site, engine)
     app.add_route("/webhooks/github", _door("webhooks/github", receive, cap=WEBHOOK_CAP), methods=["POST"])
     app.add_route("/healthz", _healthz, methods=["GET"])
@@ -79,6 +77,16 @@ def make_app(site: Site, engine: Engine) -> FastAPI:
     app.add_exception_handler(HTTPException, _not_routed)
     app.add_exception_handler(Exception, _crashed)
     return app
+
+
+def _api(site: Site, engine: Engine) -> Router:
+    """Everything below `/api/v1`, by itself: no page, whatever its path, answers a client of the API."""
+    method, path, exchange = EXCHANGE
+    routes = [Route(f"/{path}", _door(path, partial(exchange, site.trust)), methods=[method])]
+    for path, handlers in _by_path():
+        door = _door(path, partial(_authorized, site, engine, handlers))
+        routes.append(Route(f"/{path}", door, methods=list(handlers)))
+    return Router(routes, redirect_slashes=False)
 
 
 def _add_pages(app: FastAPI, site: Site, engine: Engine) -> None:
@@ -107,7 +115,7 @@ def _door(path: str, handler: Callable[[Call], Reply], *, cap: int | None = None
 
     async def endpoint(request: Request) -> Response:
         trace_id = new_trace_id()
-        asked = f"{request.method} {request.url.path.removeprefix(PREFIX)}"
+        asked = f"{request.method} {request.scope['path'].removeprefix(PREFIX)}"  # its URL trusts the Host header
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(trace_id=trace_id)
         try:
@@ -121,12 +129,17 @@ def _door(path: str, handler: Callable[[Call], Reply], *, cap: int | None = None
 
 
 async def _call(request: Request, cap: int, trace_id: str) -> Call:
+    path, query = request.scope["path"], dict(request.query_params)
+    if any("\x00" in part for part in (path, *query, *query.values())):
+        raise RefusedError(
+            400, ErrorTag.BAD_REQUEST, "The address holds the character NUL (%00), which no database stores."
+        )
     return Call(
         method=request.method,
-        path=request.url.path,
+        path=path,
         body=await read_body(request, cap),
         headers={name: value for name, value in request.headers.items()},  # noqa: C416 - a Headers object keeps the request alive
-        query=dict(request.query_params),
+        query=query,
         parameters=dict(request.path_params),
         trace_id=trace_id,
     )
@@ -135,7 +148,7 @@ async def _call(request: Request, cap: int, trace_id: str) -> Call:
 def _authorized(site: Site, engine: Engine, handlers: dict[str, ApiHandler], call: Call) -> Reply:
     actor = auth.authenticate(site.trust, call.headers.get("authorization", ""))
     structlog.contextvars.bind_contextvars(credential=actor.credential_id)
-    reply = handlers[call.method](site.db, actor, call)
+    reply = handlers["GET" if call.method == "HEAD" else call.method](site.db, actor, call)
     engine.nudge()
     return reply
 
@@ -174,7 +187,7 @@ def _ping(site: Site) -> None:
 async def _not_routed(request: Request, error: Exception) -> Response:
     """404 and 405: an envelope for a client of the API, also one with a wrong endpoint; a plain line for a browser."""
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for it
-    path = request.url.path
+    path = request.scope["path"]
     ours = path.startswith((PREFIX, "/webhooks/"))
     if not ours and request.headers.get("content-type") != "application/json":
         return Response(f"{error.detail}\n", error.status_code, error.headers, "text/plain")
@@ -192,4 +205,4 @@ async def _not_routed(request: Request, error: Exception) -> Response:
 
 
 async def _crashed(request: Request, error: Exception) -> Response:
-    return answer_for(error, trace_id=new_trace_id(), request=f"{request.method} {request.url.path}")
+    return answer_for(error, trace_id=new_trace_id(), request=f"{request.method} {request.scope['path']}")

@@ -11,6 +11,7 @@ from sonde.server.dispatches.model import InstanceName, NewDispatch, Trigger, Tr
 from sonde.server.dispatches.service import Plan
 from sonde.wire.affected import AffectedItem
 
+MAX_FILE_NAME = 255
 OPEN = (TriggerState.WAITING, TriggerState.RUNNING, TriggerState.CONCLUDED)
 
 
@@ -128,7 +129,7 @@ def _workflows(item: AffectedItem, trigger: Trigger) -> Mapping[str, Mapping[str
         value = value.get(key) if isinstance(value, Mapping) else None
     if value is None:
         return f"{path} is not set"
-    if not isinstance(value, Mapping) or not all(isinstance(name, str) and "/" not in name for name in value):
+    if not isinstance(value, Mapping) or not all("/" not in name and len(name) <= MAX_FILE_NAME for name in value):
         return f"{path} is not a map of workflow file names"
     return {name: (given if isinstance(given, Mapping) else {}) for name, given in value.items()} or f"{path} is empty"
 

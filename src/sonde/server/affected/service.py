@@ -12,6 +12,7 @@ from sonde.server.auth.service import repository_for
 from sonde.server.dispatches import service as dispatches
 from sonde.server.dispatches import store as triggers
 from sonde.server.instances import store as instances
+from sonde.server.instances.decide import too_long
 from sonde.server.kernel.db import Database, Tx
 from sonde.server.kernel.http import RefusedError
 from sonde.server.kernel.ids import new_id
@@ -21,6 +22,7 @@ from sonde.wire.codec import to_json
 from sonde.wire.envelope import ErrorTag
 
 MAX_DEPTH = 64
+MAX_SHA = 64  # hex digits of a SHA-256 repository
 
 
 def receive(tx: Tx, actor: Actor, body: AffectedUpload) -> str:
@@ -33,6 +35,8 @@ def receive(tx: Tx, actor: Actor, body: AffectedUpload) -> str:
         raise RefusedError(
             400, ErrorTag.BAD_REQUEST, "head_sha is empty: the upload does not say which commit it speaks of."
         )
+    if len(body.head_sha) > MAX_SHA:
+        raise RefusedError(400, ErrorTag.BAD_REQUEST, f"head_sha is no commit: {body.head_sha[:MAX_SHA]}…")
     repository = repository_for(tx, actor, body.repo_owner, body.repo_name)
     items = tuple(stripped(item) for item in body.stacks)
     upload = Upload(
@@ -59,6 +63,8 @@ def stripped(item: AffectedItem, depth: int = 0) -> AffectedItem:
     """An item with nothing but what dispatching needs: names, order, `settings.pro`. Vars never reach the database."""
     if depth > MAX_DEPTH:
         raise RefusedError(400, ErrorTag.BAD_REQUEST, f"dependents are nested deeper than {MAX_DEPTH} levels.")
+    if because := too_long(item.stack, item.component):
+        raise RefusedError(400, ErrorTag.BAD_REQUEST, because)
     pro = (item.settings or {}).get("pro")
     return AffectedItem(
         component=item.component,

@@ -4,7 +4,7 @@ from sonde.server.auth.model import Actor
 from sonde.server.dispatches.model import InstanceName
 from sonde.server.dispatches.report import report
 from sonde.server.github.events import millis
-from sonde.server.instances.decide import LEGACY
+from sonde.server.instances.decide import LEGACY, too_long
 from sonde.server.instances.model import Report
 from sonde.server.kernel.db import Database
 from sonde.server.kernel.http import Call, RefusedError, Reply, decode
@@ -21,6 +21,8 @@ def status(db: Database, actor: Actor, call: Call) -> Reply:
     stack, component = call.query.get("stack", ""), call.query.get("component", "")
     if not stack or not component:
         raise RefusedError(400, ErrorTag.BAD_REQUEST, "The query must name stack and component.")
+    if because := too_long(stack, component):
+        raise RefusedError(400, ErrorTag.BAD_REQUEST, because)
     found = _report(body)
     owner, name = call.parameters["owner"], call.parameters["repo"]
     instance = InstanceName(stack, component)

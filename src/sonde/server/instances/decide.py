@@ -3,7 +3,16 @@
 from sonde.server.instances.model import Outcome, Report, Status
 
 APPLYING = frozenset({"apply", "deploy", "remediate", "destroy"})
+MAX_NAME = 512  # bytes of a stack or a component: a lock key holds no more, and PostgreSQL indexes no row over 2.7 kB
 LEGACY = {"in_sync": Report("plan", 0, None), "drifted": Report("plan", 2, None)}
+
+
+def too_long(stack: str, component: str) -> str | None:
+    """Why an instance of these names cannot be kept, or None."""
+    for what, name in (("stack", stack), ("component", component)):
+        if len(name.encode()) > MAX_NAME:
+            return f"The {what} is longer than {MAX_NAME} bytes: {name[:40]}…"
+    return None
 
 
 def outcome(report: Report) -> Outcome:

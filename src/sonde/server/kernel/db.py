@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine, Executable, MetaData, Row, create_engine, event, literal, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import CursorResult
+from sqlalchemy.exc import DBAPIError
 
 from sonde.server.kernel.points import reached
 
@@ -30,6 +31,8 @@ metadata = MetaData(
     }
 )
 BATCH = 256  # closures that may share one commit
+TRIES = 5  # of a closure that PostgreSQL chose as the victim of a collision (reliability.md F7)
+COLLIDED = frozenset({"40001", "40P01"})  # serialization failure, deadlock: nothing of the transaction stands
 
 _CLOCK = {
     "sqlite": text("SELECT CAST((julianday('now') - 2440587.5) * 86400000.0 AS INTEGER)"),
@@ -91,12 +94,13 @@ class Database:
         self.engine = (
             self._sqlite(parsed)
             if self.dialect == "sqlite"
-            else create_engine(parsed, pool_size=16, pool_pre_ping=True)
+            else create_engine(parsed, pool_size=16, pool_pre_ping=True, hide_parameters=True)
         )
 
     @staticmethod
     def _sqlite(url: Any) -> Engine:
-        engine = create_engine(url, connect_args={"timeout": 10, "check_same_thread": False}, pool_size=16)
+        connecting = {"timeout": 10, "check_same_thread": False}
+        engine = create_engine(url, connect_args=connecting, pool_size=16, hide_parameters=True)
 
         @event.listens_for(engine, "connect")
         def _pragmas(connection: Any, record: Any) -> None:
@@ -163,6 +167,13 @@ class Database:
         return future
 
     def _alone(self, point: str, run: Callable[[Tx], T]) -> T:
+        for _ in range(TRIES - 1):
+            try:
+                with self.write(point) as tx:
+                    return run(tx)
+            except DBAPIError as error:
+                if getattr(error.orig, "sqlstate", None) not in COLLIDED:
+                    raise
         with self.write(point) as tx:
             return run(tx)
 
@@ -205,7 +216,12 @@ class Database:
             reached(job.point, "before")
             savepoint.commit()
         except Exception as error:  # noqa: BLE001 - one closure's failure is its own; the others of the batch go on
-            savepoint.rollback()
+            try:
+                savepoint.rollback()
+            except (
+                DBAPIError
+            ):  # a full disk may end the whole transaction, savepoint and all: then it is everybody's failure
+                raise error from None
             job.future.set_exception(error)
             return
         answers.append((job, answer))

@@ -5,6 +5,7 @@ worker thread. A handler is a plain function; what it raises becomes an envelope
 """
 
 import json
+import re
 import sqlite3
 import zlib
 from collections.abc import AsyncIterator, Mapping
@@ -13,7 +14,8 @@ from typing import Any, TypeVar
 
 import msgspec
 from sqlalchemy.exc import DBAPIError, OperationalError
-from starlette.requests import Request
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from sonde.server.kernel.log import log
@@ -21,6 +23,8 @@ from sonde.wire.codec import WireError, WireObject, from_json, to_json
 from sonde.wire.envelope import Envelope, ErrorTag
 
 T = TypeVar("T", bound=WireObject)
+ESCAPED_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")  # an odd number of backslashes: with an even one it is text
+GZIP = frozenset({"gzip", "x-gzip"})
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,7 @@ class RefusedError(Exception):
 
 def decode(cls: type[T], body: bytes) -> T:
     """A body as a wire object. Raises RefusedError 400 naming the field; nothing else, whatever the bytes are."""
-    if b"\x00" in body or (b"\\u0000" in body and _holds_nul(body)):
+    if b"\x00" in body or ESCAPED_NUL.search(body):
         raise _bad("a string holds the character NUL, which no database stores")
     try:
         if not cls.JSON:
@@ -71,22 +75,18 @@ def decode(cls: type[T], body: bytes) -> T:
         return from_json(cls, msgspec.json.decode(body))
     except msgspec.ValidationError:  # perhaps `null` for an absent value, as Go reads it: the tolerant reader decides
         return _tolerant(cls, body)
-    except (msgspec.DecodeError, WireError, RecursionError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise _bad(_reason(error)) from error
 
 
 def _tolerant(cls: type[T], body: bytes) -> T:
     try:
         return from_json(cls, msgspec.json.decode(body))
-    except (msgspec.DecodeError, WireError, RecursionError) as error:
+    except UNREADABLE as error:
         raise _bad(_reason(error)) from error
 
 
-def _holds_nul(body: bytes) -> bool:
-    try:
-        return "\x00" in json.dumps(json.loads(body), ensure_ascii=False)
-    except (ValueError, RecursionError):
-        return False  # the real decoder refuses it with its own words
+UNREADABLE = (msgspec.DecodeError, WireError, RecursionError, ValueError)  # ValueError: bytes that are no UTF-8
 
 
 def _reason(error: BaseException) -> str:
@@ -98,9 +98,19 @@ def _bad(reason: str) -> RefusedError:
 
 
 async def read_body(request: Request, cap: int) -> bytes:
-    """The body, decompressed. Raises RefusedError 413 past `cap` bytes (decompressed size counts), 400 for broken gzip."""
-    gzipped = request.headers.get("content-encoding", "").lower() == "gzip"
-    inflate = zlib.decompressobj(31) if gzipped else None
+    """The body, decompressed.
+
+    Raises RefusedError 413 past `cap` bytes (decompressed size counts), 400 for gzip that is broken, cut off or has more
+    behind it, 415 for another encoding.
+    """
+    encoding = request.headers.get("content-encoding", "").strip().lower()
+    if encoding and encoding != "identity" and encoding not in GZIP:
+        raise RefusedError(
+            415,
+            ErrorTag.BAD_REQUEST,
+            f"The request body is encoded as {encoding[:40]!r}. Send it as it is, or with gzip.",
+        )
+    inflate = zlib.decompressobj(31) if encoding in GZIP else None
     parts: list[bytes] = []
     size = 0
     try:
@@ -115,6 +125,8 @@ async def read_body(request: Request, cap: int) -> bytes:
             parts.append(chunk)
     except zlib.error as error:
         raise _bad(f"the gzip encoding is broken ({error})") from error
+    if inflate and (not inflate.eof or inflate.unused_data):
+        raise _bad("the gzip encoding is cut off, or something stands behind its end")
     return b"".join(parts)
 
 
@@ -157,17 +169,30 @@ def answer_for(error: BaseException, *, trace_id: str, request: str) -> Response
     return envelope(body, headers)
 
 
-def unavailable(error: BaseException) -> bool:
-    """Whether the database cannot be reached or written now: disk full, read-only, connection lost.
+PROGRAM_LIMIT = "54"  # PostgreSQL's class of errors of things that are too large
+READ_ONLY = "25006"  # a standby, or an old primary after a failover
 
-    SQLite calls a statement that it does not understand, such as one about a column that is not there, operational too.
+
+def unavailable(error: BaseException) -> bool:
+    """Whether the database cannot be reached or written now: disk full, read-only, connection lost, all in use.
+
+    SQLite calls a statement that it does not understand, such as one about a column that is not there, operational too;
+    PostgreSQL one with a value that no index can hold. Another try would end the same way.
     """
-    if isinstance(error, OperationalError) and getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR:
+    if isinstance(error, PoolTimeoutError):
+        return True
+    if not isinstance(error, DBAPIError):
         return False
-    return isinstance(error, OperationalError) or (isinstance(error, DBAPIError) and error.connection_invalidated)
+    state = getattr(error.orig, "sqlstate", None) or ""
+    if getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR or state.startswith(PROGRAM_LIMIT):
+        return False
+    return isinstance(error, OperationalError) or error.connection_invalidated or state == READ_ONLY
 
 
 def _unexpected(error: BaseException) -> RefusedError:
+    if isinstance(error, ClientDisconnect):
+        log.info("request.broken_off")
+        return _bad("the connection ended before it was complete")
     if unavailable(error):
         log.error("database.unavailable", reason=str(error.__cause__ or error))
         return RefusedError(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sonde.server.github import events
 from sonde.server.github.signature import genuine
 from sonde.server.kernel.db import Database, Tx
-from sonde.server.kernel.http import RefusedError
+from sonde.server.kernel.http import RefusedError, unavailable
 from sonde.server.kernel.log import log
 from sonde.server.webhooks import store
 from sonde.wire.envelope import ErrorTag
@@ -63,14 +63,14 @@ def receive(db: Database, secret: str, headers: Mapping[str, str], body: bytes) 
 
 
 def _store(tx: Tx, guid: str, event: str, facts: events.Header, body: bytes) -> bool:
-    repository = f"{facts.repository.owner.login}/{facts.repository.name}" if facts.repository else ""
+    about = facts.repository
     delivery = store.Delivery(
         guid=guid,
         event=event,
-        action=facts.action[:200],
-        repository=repository,
-        github_id=facts.repository.id if facts.repository else None,
-        number=facts.number,
+        action=_text(facts.action),
+        repository=_text(f"{about.owner.login}/{about.name}") if about else "",
+        github_id=about.id if about and 0 <= about.id < 2**63 else None,
+        number=facts.number if facts.number is not None and 0 <= facts.number < 2**31 else None,
         digest=hashlib.sha256(event.encode() + b"\n" + body).hexdigest(),
         body=body,
         received_at=tx.now,
@@ -78,7 +78,12 @@ def _store(tx: Tx, guid: str, event: str, facts: events.Header, body: bytes) -> 
         because="",
         attempts=0,
     )
-    return store.receive(tx, delivery) or store.revive(tx, guid)
+    return store.receive(tx, delivery) or store.revive(tx, delivery)
+
+
+def _text(value: str) -> str:
+    """What the list of deliveries shows; the body keeps the rest. PostgreSQL stores no NUL."""
+    return value.replace("\x00", "")[:200]
 
 
 def process(db: Database, guid: str, handlers: Mapping[tuple[str, str], Handler]) -> bool:
@@ -97,7 +102,9 @@ def process(db: Database, guid: str, handlers: Mapping[tuple[str, str], Handler]
         with db.write("delivery.process") as tx:
             store.finish(tx, guid, "failed", str(error))
         return True
-    except Exception as error:  # noqa: BLE001 - a poison delivery must not stop the others; it is counted and parked
+    except Exception as error:
+        if unavailable(error):
+            raise  # not the delivery's fault: it waits for the database, uncounted
         log.exception("delivery.crashed", guid=guid)
         with db.write("delivery.process") as tx:
             store.count_attempt(tx, guid, f"{type(error).__name__}: {error}", ATTEMPTS)

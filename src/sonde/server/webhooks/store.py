@@ -81,10 +81,18 @@ def receive(tx: Tx, delivery: Delivery) -> bool:
     return tx.added(tx.insert(deliveries).values(**values).on_conflict_do_nothing())
 
 
-def revive(tx: Tx, guid: str) -> bool:
-    """Process a delivery again whose processing had failed; a redelivery asks for this (style.md §2.4)."""
-    mine = (deliveries.c.guid == guid, deliveries.c.state == "failed")
-    return tx.run(update(deliveries).where(*mine).values(state="received", attempts=0, because="")).rowcount == 1
+def revive(tx: Tx, delivery: Delivery) -> bool:
+    """Process a delivery again that had no effect, since it failed or was ignored; a redelivery asks for this (style.md §2.4).
+
+    What was ignored may matter now: its repository was linked meanwhile. The bytes must be the same, as the id is not signed.
+    """
+    mine = (
+        deliveries.c.guid == delivery.guid,
+        deliveries.c.digest == delivery.digest,
+        deliveries.c.state.in_(("failed", "ignored")),
+    )
+    values = {"state": "received", "attempts": 0, "because": "", "body": delivery.body}
+    return tx.run(update(deliveries).where(*mine).values(**values)).rowcount == 1
 
 
 def waiting(tx: Tx, limit: int) -> list[str]:
@@ -105,11 +113,11 @@ def take(tx: Tx, guid: str) -> Delivery | None:
 
 
 def copy_of(tx: Tx, delivery: Delivery) -> str | None:
-    """The id of an earlier delivery with the very same bytes: the id header is not signed, so a replay may carry a new one."""
+    """A delivery with the very same bytes that took effect: the id header is not signed, so a replay may carry a new one."""
     same = (
         deliveries.c.digest == delivery.digest,
         deliveries.c.guid != delivery.guid,
-        deliveries.c.state != "received",
+        deliveries.c.state == "done",
     )
     row = tx.one(select(deliveries.c.guid).where(*same).order_by(deliveries.c.received_at).limit(1))
     return row.guid if row else None
