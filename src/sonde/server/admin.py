@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from sonde.server.auth import store as auth
 from sonde.server.auth.store import StaticToken
-from sonde.server.kernel.db import Database
+from sonde.server.kernel.db import Database, DatabaseUrlError
 from sonde.server.kernel.ids import new_id, new_secret
 from sonde.server.main import load
 from sonde.server.migrate import SchemaMismatchError, require_current
@@ -22,6 +22,7 @@ from sonde.server.workspaces.model import Repository, Workspace
 WORKSPACE_ID = re.compile(r"ws_[A-Za-z0-9_-]{1,60}")
 FULL_NAME = re.compile(r"[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+GITHUB_ID = click.IntRange(1, 2**63 - 1)
 HELP = {"help_option_names": ["-h", "--help"]}
 
 
@@ -36,7 +37,10 @@ def _database() -> Iterator[Database]:
             raise click.ClickException(
                 f"the data folder {settings.data_dir} cannot be made ({error.strerror}); set SONDE_DATA_DIR"
             ) from error
-    db = Database(settings.url_of_database)
+    try:
+        db = Database(settings.url_of_database)
+    except DatabaseUrlError as error:
+        raise click.ClickException(f"SONDE_DATABASE_URL cannot be used: {error}") from error
     try:
         require_current(db)
         yield db
@@ -49,20 +53,27 @@ def _database() -> Iterator[Database]:
         db.close()
 
 
+def _name(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    del ctx, param
+    if not value.strip() or not value.isprintable() or len(value) > 200:
+        raise click.ClickException(f"{value!r} is no name; one has up to 200 printable characters")
+    return value
+
+
 def _print(facts: dict[str, Any], sentence: str, *, machine: bool) -> None:
     click.echo(json.dumps(facts) if machine else sentence)
 
 
 @click.group(context_settings=HELP)
 def group() -> None:
-    r"""Create workspaces, link repositories, make tokens.
+    """Create workspaces, link repositories, make tokens.
 
     \b
     Examples:
       sonde admin workspace create platform
       sonde admin repo add acme/infra --workspace ws_… --repository-id 123 --owner-id 45 --installation-id 67
       sonde admin token create --workspace ws_… --repo acme/infra
-    """
+    """  # noqa: D301 - \b is the control character by which click keeps these lines as they are
 
 
 @group.command("sign-in-link", context_settings=HELP)
@@ -81,7 +92,7 @@ def workspace() -> None:
 
 
 @workspace.command("create", context_settings=HELP)
-@click.argument("name")
+@click.argument("name", callback=_name)
 @click.option("--id", "workspace_id", metavar="ws_…", help="The id to give it; one is made by default.")
 @as_json
 def workspace_create(name: str, workspace_id: str | None, *, as_json: bool) -> None:
@@ -116,11 +127,11 @@ def repo() -> None:
 @click.option(
     "--repository-id",
     required=True,
-    type=click.IntRange(min=1),
+    type=GITHUB_ID,
     help="GitHub's id of the repository: it carries the authority.",
 )
-@click.option("--owner-id", required=True, type=click.IntRange(min=1), help="GitHub's id of its owner.")
-@click.option("--installation-id", type=click.IntRange(min=1), help="The App installation; a webhook teaches it too.")
+@click.option("--owner-id", required=True, type=GITHUB_ID, help="GitHub's id of its owner.")
+@click.option("--installation-id", type=GITHUB_ID, help="The App installation; a webhook teaches it too.")
 @as_json
 def repo_add(
     full_name: str, workspace_id: str, repository_id: int, owner_id: int, installation_id: int | None, *, as_json: bool
@@ -167,7 +178,13 @@ def token() -> None:
 @click.option(
     "--repo", "full_name", metavar="OWNER/NAME", help="Limit it to one repository of the workspace (advised)."
 )
-@click.option("--name", default="a static token", show_default=True, help="Whose it is: shown where it holds a lock.")
+@click.option(
+    "--name",
+    default="a static token",
+    callback=_name,
+    show_default=True,
+    help="Whose it is: shown where it holds a lock.",
+)
 @click.option("--days", default=90, show_default=True, type=click.IntRange(1, 366), help="How long it lives.")
 @as_json
 def token_create(workspace_id: str, full_name: str | None, name: str, days: int, *, as_json: bool) -> None:
@@ -178,7 +195,7 @@ def token_create(workspace_id: str, full_name: str | None, name: str, days: int,
             raise click.ClickException(
                 f"there is no workspace {workspace_id}; create it: sonde admin workspace create NAME"
             )
-        repository = _repository(tx, workspace_id, full_name) if full_name else None
+        repository = _repository(tx, workspace_id, full_name) if full_name is not None else None
         made = StaticToken(
             new_id("tok", tx.now), workspace_id, repository.id if repository else None, name, tx.now + days * 86_400_000
         )
@@ -206,6 +223,6 @@ def _repository(tx: Any, workspace_id: str, full_name: str) -> Repository:
     found = workspaces.repository_by_name(tx, workspace_id, owner, name)
     if found is None:
         raise click.ClickException(
-            f"{full_name} is not linked to {workspace_id}; link it: sonde admin repo add {full_name} …"
+            f"{full_name!r} is not linked to {workspace_id}; link it: sonde admin repo add OWNER/NAME …"
         )
     return found

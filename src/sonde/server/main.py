@@ -1,6 +1,7 @@
 """`sonde serve`."""
 
 import os
+import signal
 import sys
 from typing import Any
 from urllib.parse import quote
@@ -16,7 +17,6 @@ from sonde.server.kernel import log as logs
 from sonde.server.kernel.log import log
 from sonde.server.settings import Settings
 from sonde.server.web import signin
-from sonde.server.wiring import build
 
 
 @click.command(
@@ -28,14 +28,15 @@ from sonde.server.wiring import build
     "--data-dir", metavar="FOLDER", help="Where SQLite and locks lie; SONDE_DATA_DIR, ~/.local/share/sonde by default."
 )
 def serve(listen: str | None, data_dir: str | None) -> None:
-    r"""Run the control plane server until it is told to stop (SIGTERM, Ctrl-C).
+    """Run the control plane server until it is told to stop (SIGTERM, Ctrl-C).
 
     \b
     Examples:
       sonde serve
       sonde serve --listen 0.0.0.0:8080
       SONDE_DATABASE_URL=postgresql://sonde@db/sonde sonde serve
-    """
+    """  # noqa: D301 - \b is the control character by which click keeps these lines as they are
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # to be told to stop is no failure; uvicorn stops first
     given = {name: value for name, value in (("listen", listen), ("data_dir", data_dir)) if value is not None}
     settings = load(given)
     start.check_settings(settings)
@@ -58,7 +59,7 @@ def load(given: dict[str, Any]) -> Settings:
 
 
 def _run(settings: Settings) -> None:
-    site = build(settings)
+    site = start.built(settings)
     start.open_database(site.db)
     sock = start.listen(settings)
     engine = Engine(site.loop, poll=settings.poll_seconds, body_days=settings.delivery_body_days)

@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import field_validator
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 GITHUB_ISSUER = "https://token.actions.githubusercontent.com"
 
 
@@ -25,10 +26,10 @@ class Settings(BaseSettings):
     github_app_id: str = ""
     github_app_private_key_file: Path | None = None
     github_webhook_secret: str = ""
-    dispatch_settle_seconds: float = 90.0
-    effect_lease_seconds: float = 120.0
-    poll_seconds: float = 1.0
-    delivery_body_days: float = 7.0
+    dispatch_settle_seconds: Positive = 90.0
+    effect_lease_seconds: Positive = 120.0
+    poll_seconds: Positive = 1.0
+    delivery_body_days: Positive = 7.0
     ui_token: str = ""
     log_json: bool | None = None
     log_level: str = "info"

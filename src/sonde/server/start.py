@@ -1,8 +1,9 @@
 """What must be true before a server listens, each with one sentence and one exit code when it is not."""
 
 import fcntl
-import os
+import logging
 import socket
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import IntEnum
@@ -10,11 +11,15 @@ from pathlib import Path
 from typing import NoReturn
 
 import click
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from sqlalchemy.exc import SQLAlchemyError
 
-from sonde.server.kernel.db import Database
+from sonde.server.kernel.db import Database, DatabaseUrlError
 from sonde.server.migrate import SchemaMismatchError, upgrade
 from sonde.server.settings import Settings
+from sonde.server.wiring import Site, build
 
 
 class Exit(IntEnum):
@@ -47,10 +52,32 @@ def check_settings(settings: Settings) -> None:
             f"the GitHub App is configured in part; set {', '.join(settings.github_missing)} too, or unset SONDE_GITHUB_APP_ID.",
         )
     key = settings.github_app_private_key_file
-    if key and not (key.is_file() and os.access(key, os.R_OK)):
-        refuse(Exit.CONFIG, f"SONDE_GITHUB_APP_PRIVATE_KEY_FILE names {key}, which cannot be read.")
-    if settings.ca_file and not settings.ca_file.is_file():
-        refuse(Exit.CONFIG, f"SONDE_CA_FILE names {settings.ca_file}, which cannot be read.")
+    if key and (because := _unusable_key(key)):
+        refuse(Exit.CONFIG, f"SONDE_GITHUB_APP_PRIVATE_KEY_FILE names {key}, which {because}.")
+    if settings.ca_file and (because := _unusable_ca(settings.ca_file)):
+        refuse(Exit.CONFIG, f"SONDE_CA_FILE names {settings.ca_file}, which {because}.")
+    if settings.log_level.upper() not in logging.getLevelNamesMapping():
+        refuse(Exit.CONFIG, f"SONDE_LOG_LEVEL is {settings.log_level!r}; it must be debug, info, warning or error.")
+
+
+def _unusable_key(path: Path) -> str:
+    try:
+        key = load_pem_private_key(path.read_bytes(), password=None)
+    except OSError:
+        return "cannot be read"
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return "holds no private key; download one at GitHub, in the App's settings"
+    return "" if isinstance(key, RSAPrivateKey) else "holds no RSA key; download one at GitHub, in the App's settings"
+
+
+def _unusable_ca(path: Path) -> str:
+    try:
+        ssl.create_default_context(cafile=str(path))
+    except ssl.SSLError:
+        return "holds no certificates"
+    except OSError:
+        return "cannot be read"
+    return ""
 
 
 @contextmanager
@@ -74,6 +101,17 @@ def data_folder(settings: Settings) -> Iterator[Path]:
                 f"another server uses the data folder {folder}; SQLite takes one process. Stop it, or use PostgreSQL and a folder for each.",
             )
         yield folder
+
+
+def built(settings: Settings) -> Site:
+    """The server put together, no connection opened yet."""
+    try:
+        return build(settings)
+    except DatabaseUrlError as error:
+        refuse(
+            Exit.CONFIG,
+            f"SONDE_DATABASE_URL cannot be used: {error}; it looks like sqlite:////var/lib/sonde/sonde.sqlite or postgresql://USER@HOST/NAME.",
+        )
 
 
 def open_database(db: Database) -> None:

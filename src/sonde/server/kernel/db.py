@@ -14,10 +14,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Executable, MetaData, Row, create_engine, event, literal, make_url, text
+from sqlalchemy import URL, Connection, Engine, Executable, MetaData, Row, create_engine, event, literal, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import CursorResult
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from sonde.server.kernel.points import reached
 
@@ -77,13 +77,39 @@ class _Job:
     future: "Future[Any]"
 
 
+DRIVERS = {
+    "sqlite": "sqlite",
+    "sqlite+pysqlite": "sqlite",
+    "postgres": "postgresql+psycopg",
+    "postgresql": "postgresql+psycopg",
+    "postgresql+psycopg": "postgresql+psycopg",
+}
+
+
+class DatabaseUrlError(ValueError):
+    """An address that names no database we can use. The text does not repeat it, since it may hold a password."""
+
+
+def _parsed(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError) as error:
+        raise DatabaseUrlError("it is no database URL") from error
+    if parsed.drivername not in DRIVERS:
+        raise DatabaseUrlError(f"{parsed.drivername} is neither sqlite nor postgresql")
+    if parsed.drivername.startswith("sqlite") and parsed.database in (None, "", ":memory:"):
+        raise DatabaseUrlError("SQLite needs a file")
+    return parsed.set(drivername=DRIVERS[parsed.drivername])
+
+
 class Database:
-    """Connections to one database. `clock_offset` (milliseconds) lets tests move time; it is 0 in production."""
+    """Connections to one database. `clock_offset` (milliseconds) lets tests move time; it is 0 in production.
+
+    Raises DatabaseUrlError.
+    """
 
     def __init__(self, url: str) -> None:
-        parsed = make_url(url)
-        if parsed.drivername in ("postgresql", "postgres"):
-            parsed = parsed.set(drivername="postgresql+psycopg")
+        parsed = _parsed(url)
         self.dialect = parsed.get_backend_name()
         self.clock_offset = 0
         self._writer_lock = threading.Lock()

@@ -1,0 +1,251 @@
+"""`sonde admin`: straight on the database, with or without a server beside it; the same command again changes nothing."""
+
+import io
+import json
+import os
+import sys
+
+import pytest
+from sqlalchemy import text
+from twins import bare_server, new_database
+from world import WORKSPACE
+
+from sonde.cli import errors
+from sonde.main import cli
+from sonde.server.kernel.db import Database
+from sonde.server.schema import metadata
+
+REPO = ("repo", "add", "acme/infra", "--repository-id", "11", "--owner-id", "22", "--workspace")
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch, tmp_path):
+    for name in list(os.environ):
+        if name.startswith("SONDE_") and not name.startswith("SONDE_TEST"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("SONDE_DATA_DIR", str(tmp_path / "data"))
+    return monkeypatch
+
+
+@pytest.fixture
+def admin(capsys, environment, database_url):
+    environment.setenv("SONDE_DATABASE_URL", database_url)
+    return runner(capsys)
+
+
+def runner(capsys):
+    """Run `sonde admin …`; exit code, standard output, standard error."""
+
+    def run(*argv):
+        err = io.StringIO()
+        code = errors.run(cli, ["admin", *argv], prog="sonde", env={}, stderr=err)
+        return code, capsys.readouterr().out, err.getvalue()
+
+    return run
+
+
+def facts(answer):
+    code, out, err = answer
+    assert (code, err) == (0, "")
+    assert out.count("\n") == 1
+    return json.loads(out)
+
+
+def refused(answer, *words):
+    """Exit code 1, nothing on standard output, one sentence that holds `words`."""
+    code, out, err = answer
+    assert (code, out) == (1, "")
+    assert err.startswith("\n# ")
+    assert "Traceback" not in err
+    for word in words:
+        assert word in err, err
+
+
+def rows(url):
+    db = Database(url)
+    try:
+        with db.read() as tx:
+            return {table.name: tx.all(table.select()) for table in metadata.sorted_tables}
+    finally:
+        db.close()
+
+
+def test_a_workspace_is_created_once_and_the_same_again_says_its_id(admin, database_url):
+    made = facts(admin("workspace", "create", "platform", "--json"))
+    before = rows(database_url)
+    assert facts(admin("workspace", "create", "platform", "--json")) == made
+    assert facts(admin("workspace", "create", "platform", "--id", made["id"], "--json")) == made
+    assert admin("workspace", "create", "platform") == (0, f"Workspace platform: {made['id']}\n", "")
+    assert rows(database_url) == before
+
+
+def test_a_workspace_takes_the_id_it_is_given(admin):
+    assert facts(admin("workspace", "create", "platform", "--id", "ws_platform", "--json")) == {
+        "id": "ws_platform",
+        "name": "platform",
+    }
+
+
+def test_an_id_or_a_name_of_another_workspace_is_refused(admin):
+    facts(admin("workspace", "create", "one", "--id", "ws_one", "--json"))
+    refused(admin("workspace", "create", "two", "--id", "ws_one"), "ws_one is named 'one' already")
+    refused(admin("workspace", "create", "one", "--id", "ws_two"), "ws_one is named 'one' already")
+
+
+@pytest.mark.parametrize("wrong", ["platform", "ws_", "ws_ä", "ws_a b", "ws_" + "x" * 61, "ws_a\n"])
+def test_an_id_that_is_none_is_refused(admin, wrong):
+    refused(admin("workspace", "create", "platform", "--id", wrong), "is no workspace id; one looks like ws_")
+
+
+@pytest.mark.parametrize("wrong", ["", "  ", "a\nb", "a\x1bb", "n" * 201, os.fsdecode(b"\xff")])
+def test_a_name_that_no_page_can_show_is_refused(admin, wrong):
+    refused(admin("workspace", "create", wrong), "is no name")
+
+
+@pytest.fixture
+def workspace(admin):
+    return facts(admin("workspace", "create", "platform", "--json"))["id"]
+
+
+def test_a_repository_is_linked_once_and_the_same_again_changes_nothing(admin, workspace, database_url):
+    made = facts(admin(*REPO, workspace, "--installation-id", "33", "--json"))
+    assert made["repositoryId"] == 11
+    before = rows(database_url)
+    assert facts(admin(*REPO, workspace, "--installation-id", "33", "--json")) == made
+    assert facts(admin(*REPO, workspace, "--json")) == made  # the installation is kept
+    assert admin(*REPO, workspace) == (0, f"Repository acme/infra is linked to {workspace} as {made['id']}\n", "")
+    assert rows(database_url) == before
+
+
+def test_a_renamed_repository_keeps_its_id(admin, workspace):
+    made = facts(admin(*REPO, workspace, "--json"))
+    renamed = ["new/name" if word == "acme/infra" else word for word in REPO]
+    assert facts(admin(*renamed, workspace, "--json")) == {**made, "repository": "new/name"}
+
+
+@pytest.mark.parametrize(
+    "wrong", ["infra", "a/b/c", "/infra", "acme/", "acme/in fra", "https://github.com/acme/infra", "a/b\n"]
+)
+def test_a_repository_that_is_not_owner_and_name_is_refused(admin, workspace, wrong):
+    refused(admin("repo", "add", wrong, *REPO[3:], workspace), "is not OWNER/NAME")
+
+
+@pytest.mark.parametrize("option", ["--repository-id", "--owner-id", "--installation-id"])
+@pytest.mark.parametrize("wrong", ["0", "-1", "x", "1.5", str(2**63)])
+def test_a_number_that_is_no_github_id_is_refused(admin, workspace, option, wrong):
+    refused(admin(*REPO, workspace, option, wrong), option)
+
+
+def test_an_unknown_workspace_is_refused_with_the_command_that_makes_one(admin):
+    refused(admin(*REPO, "ws_nope"), "there is no workspace ws_nope", "sonde admin workspace create")
+    refused(admin("token", "create", "--workspace", "ws_nope"), "there is no workspace ws_nope")
+
+
+def test_a_token_for_a_repository_that_is_not_linked_is_refused_with_the_command_that_links_it(admin, workspace):
+    for name in ("acme/infra", "nonsense", ""):
+        refused(admin("token", "create", "--workspace", workspace, "--repo", name), "sonde admin repo add")
+
+
+@pytest.mark.parametrize("days", ["0", "-1", "367", "x"])
+def test_a_token_lives_for_some_days_up_to_a_year(admin, workspace, days):
+    refused(admin("token", "create", "--workspace", workspace, "--days", days), "--days")
+
+
+def test_a_token_is_shown_once_and_stored_only_as_a_digest(admin, workspace, database_url):
+    made = facts(admin("token", "create", "--workspace", workspace, "--name", "ci", "--json"))
+    code, out, _ = admin("token", "create", "--workspace", workspace)
+    assert (code, out.startswith("sonde_"), "It is not shown again" in out) == (0, True, True)
+    stored = str(rows(database_url))
+    assert made["id"] in stored
+    assert made["token"] not in stored
+    assert out.split()[0] not in stored
+
+
+def test_a_sign_in_link_leads_to_the_pages(admin, environment):
+    environment.setenv("SONDE_PUBLIC_URL", "https://sonde.example/")
+    link = facts(admin("sign-in-link", "--json"))["url"]
+    assert link.startswith("https://sonde.example/login?token=")
+    code, out, _ = admin("sign-in-link")
+    assert (code, out.startswith("https://sonde.example/login?token="), out.strip() != link) == (0, True, True)
+
+
+def test_what_is_made_beside_a_running_server_works_at_once(admin, tmp_path, database_url):
+    server = bare_server(tmp_path, database_url)
+    try:
+        facts(admin(*REPO[:2], "acme/other", *REPO[3:], WORKSPACE, "--json"))
+        made = facts(admin("token", "create", "--workspace", WORKSPACE, "--repo", "acme/other", "--json"))
+        answer = server.request("POST", "/api/v1/locks", body={"key": "acme/other/dev/vpc"}, token=made["token"])
+        assert answer.status == 200
+        assert (
+            server.request("POST", "/api/v1/locks", body={"key": "acme/infra/dev/vpc"}, token=made["token"]).status
+            == 403
+        )
+    finally:
+        server.stop()
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_the_first_command_on_an_empty_database_makes_its_tables(capsys, environment, tmp_path, kind):
+    url = new_database(kind, tmp_path)
+    if url is None:
+        pytest.skip("no PostgreSQL binaries were found")
+    environment.setenv("SONDE_DATABASE_URL", url)
+    made = facts(runner(capsys)("workspace", "create", "platform", "--json"))
+    assert [row.id for row in rows(url)["workspaces"]] == [made["id"]]
+
+
+def test_without_a_database_url_it_is_the_file_of_the_data_folder(capsys, tmp_path):
+    facts(runner(capsys)("workspace", "create", "platform", "--json"))
+    assert (tmp_path / "data" / "sonde.sqlite").exists()
+
+
+EVERY = [
+    ("workspace", "create", "platform"),
+    (*REPO, "ws_a"),
+    ("token", "create", "--workspace", "ws_a"),
+    ("sign-in-link",),
+]
+
+
+@pytest.mark.parametrize("command", EVERY, ids=lambda words: words[0])
+@pytest.mark.parametrize("revision", ["9999", "0001"])
+def test_a_database_of_another_version_is_refused_and_left_alone(admin, database_url, command, revision):
+    db = Database(database_url)
+    with db.write("admin.change") as tx:
+        tx.run(text("UPDATE alembic_version SET version_num = :revision"), {"revision": revision})
+    db.close()
+    before = rows(database_url)
+    refused(admin(*command), f"the database has schema {revision}, this command needs")
+    assert rows(database_url) == before
+
+
+@pytest.mark.parametrize("command", EVERY, ids=lambda words: words[0])
+@pytest.mark.parametrize(
+    "url", ["nonsense", "mysql://u:hunter2@h/d", "postgresql://u:hunter2@127.0.0.1:1/d", "sqlite:////proc/none/x"]
+)
+def test_a_database_that_cannot_be_used_is_one_sentence_without_its_password(capsys, environment, command, url):
+    environment.setenv("SONDE_DATABASE_URL", url)
+    answer = runner(capsys)(*command)
+    refused(answer, "cannot be used")
+    assert "hunter2" not in answer[2]
+
+
+def test_a_data_folder_that_cannot_be_made_is_one_sentence(capsys, environment, tmp_path):
+    (tmp_path / "file").touch()
+    environment.setenv("SONDE_DATA_DIR", str(tmp_path / "file" / "below"))
+    refused(runner(capsys)("workspace", "create", "platform"), "cannot be made (Not a directory)", "SONDE_DATA_DIR")
+
+
+@pytest.mark.parametrize(
+    "command", [(), ("workspace",), ("repo",), ("token",), ("nope",), ("workspace", "create"), ("repo", "add", "a/b")]
+)
+def test_a_command_that_is_not_whole_is_wrong_usage(capsys, command):
+    code, out, err = runner(capsys)(*command)
+    assert (code, out) == (1, "")
+    assert "# Incorrect Usage" in err
+
+
+def test_every_command_says_in_its_help_that_it_can_speak_json(capsys):
+    for words in (["sign-in-link"], ["workspace", "create"], ["repo", "add"], ["token", "create"]):
+        assert errors.run(cli, ["admin", *words, "--help"], prog="sonde", env={}, stderr=sys.stderr) == 0
+        assert "--json" in capsys.readouterr().out
