@@ -150,3 +150,94 @@ def sonde(checkout, plane, tmp_path):
         )
 
     return run
+
+
+class Control:
+    """A real control plane beside the offline GitHub, and the `sonde` process against it, as a static token or as a job."""
+
+    def __init__(self, folder):
+        from world import World
+
+        from sonde.server.kernel.db import Database
+        from sonde.server.migrate import upgrade
+
+        url = f"sqlite:///{folder / 'sonde.sqlite'}"
+        db = Database(url)
+        upgrade(db)
+        db.close()
+        self.world, self.home = World(folder, url), folder
+        self.token = self.world.static_token()
+        self.base = {"PATH": os.environ["PATH"], "HOME": str(folder), "TMPDIR": str(folder), "NO_COLOR": "1"}
+        self.base["ATMOS_PRO_BASE_URL"] = self.world.server.url
+
+    def static(self):
+        return self.base | {"ATMOS_PRO_TOKEN": self.token}
+
+    def job(self, branch):
+        """The environment of a new job of GitHub Actions."""
+        self.world.open_pull_request(branch)
+        run = next(run for run, item in self.world.runs.requests.items() if item is self.world.run_of())
+        grant = self.world.runs.requests[run].oidc(self.world.runs.begin(run))
+        return self.base | {
+            "ATMOS_PRO_WORKSPACE_ID": "ws_test",
+            "ACTIONS_ID_TOKEN_REQUEST_URL": grant.url,
+            "ACTIONS_ID_TOKEN_REQUEST_TOKEN": grant.token,
+            "SSL_CERT_FILE": str(self.world.sandbox.ca_file),
+            "GITHUB_ACTIONS": "true",
+        }
+
+    def locks(self):
+        """key without the repository -> the lock as the server shows it."""
+        answer = self.world.server.request("GET", "/api/v1/repos/acme/infra/locks", token=self.token)
+        return {item["key"].removeprefix("acme/infra/"): item for item in answer.data["locks"]}
+
+    def take(self, instance, ttl=600, message="mine", token=None):
+        body = {"key": f"acme/infra/{instance}", "ttl": ttl, "lockMessage": message}
+        answer = self.world.server.request("POST", "/api/v1/locks", body=body, token=token or self.token)
+        assert answer.status == 200, answer.body
+        return answer.data
+
+    def give(self, instance, token=None):
+        answer = self.world.server.request(
+            "DELETE", "/api/v1/locks", body={"key": f"acme/infra/{instance}"}, token=token or self.token
+        )
+        assert answer.status == 200, answer.body
+
+
+@pytest.fixture(scope="module")
+def control(tmp_path_factory):
+    made = Control(tmp_path_factory.mktemp("control"))
+    yield made
+    made.world.close()
+
+
+@pytest.fixture
+def start(checkout):
+    """Start the real program in the checkout; what still runs at the end is killed."""
+    running = []
+
+    def begin(*argv, env):
+        program = [sys.executable, "-m", "sonde.main", *argv]
+        child = subprocess.Popen(
+            program, cwd=checkout, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        running.append(child)
+        return child
+
+    yield begin
+    for child in running:
+        if child.poll() is None:
+            child.kill()
+        child.communicate()
+
+
+@pytest.fixture
+def run(start):
+    """Run it to its end; (exit code, standard output, standard error)."""
+
+    def to_the_end(*argv, env):
+        child = start(*argv, env=env)
+        out, err = child.communicate(timeout=60)
+        return child.returncode, out, err
+
+    return to_the_end

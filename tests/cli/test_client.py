@@ -161,14 +161,42 @@ def test_a_refusal_tells_message_problems_once_and_trace_id(session, plane):
 
 
 @pytest.mark.parametrize(
+    ("status", "hint"), [(401, "id-token: write"), (403, "per repository"), (404, "ATMOS_PRO_WORKSPACE_ID")]
+)
+def test_a_job_that_signed_in_by_oidc_is_not_told_about_static_tokens(github, plane, status, hint):
+    plane.says((status, {"success": False, "errorMessage": "no"}))
+    with pytest.raises(RefusedError) as caught:
+        lock(github)
+    assert hint in caught.value.hints[0]
+    assert "static" not in " ".join(caught.value.hints)
+
+
+def test_a_page_that_is_no_control_plane_is_named_by_its_address(session, plane):
+    plane.says((404, b"<html>nothing here</html>"))
+    with pytest.raises(RefusedError) as caught:
+        lock(session)
+    assert f"{plane.url}/api/v1/locks" in caught.value.hints[0]
+
+
+def test_certificates_are_read_once_for_all_requests(tls_plane, pki):
+    env = {"SSL_CERT_FILE": str(pki / "ca.pem")}
+    first = transport.roots(env, full=False)
+    for _ in range(2):
+        transport.send(Request("GET", tls_plane.url), Transport(dict(env)))
+    assert transport.roots(dict(env), full=False) is first
+    assert transport.roots({}, full=False) is not first
+
+
+@pytest.mark.parametrize(
     ("call", "status", "tag", "hint"),
     [
         (push, 400, "ValidationError", "`settings.pro` block"),
         (push, 400, "DriftDetectionValidationError", "both a `detect` and a `remediate` workflow"),
         (lock, 400, "ValidationError", None),
-        (lock, 401, "", "id-token: write"),
-        (lock, 403, "", "per repository"),
-        (push, 404, "", "ATMOS_PRO_WORKSPACE_ID"),
+        (lock, 401, "", "static token may be expired"),
+        (lock, 403, "", "another repository"),
+        (lock, 404, "LockNotFound", None),
+        (push, 404, "", "workspace of the static token"),
         (push, 500, "", "trace_id"),
         (lock, 409, "LockConflict", None),
     ],

@@ -7,7 +7,7 @@ whole answer unreadable. What counts as success differs by call: see `client`.
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -39,8 +39,20 @@ LOCK: Shape = {
     "createdAt": "time",
     "updatedAt": "time",
     "deletedAt": "time",
+    "fence": "int",  # additive
 }
 NOTHING: Shape = {}
+LOCKS: Shape = {"locks": "array"}
+INSTANCES: Shape = {"instances": "array"}
+PULL: Shape = {
+    "number": "int",
+    "title": "string",
+    "headSha": "string",
+    "open": "bool",
+    "merged": "bool",
+    "triggers": "array",
+}
+TOKENS: Shape = {"tokens": "array", "excluded": "array"}
 SESSION: Shape = {"token": "string"}
 COMMIT: Shape = {"sha": "string"}
 PROBLEMS: Shape = {"validationErrors": "texts"}
@@ -56,6 +68,7 @@ class Said:
     tag: str
     trace_id: str
     data: Mapping[str, Any]
+    context: Mapping[str, Any] = field(default_factory=dict)
 
 
 def read(body: bytes, shape: Shape) -> Said:
@@ -68,6 +81,7 @@ def read(body: bytes, shape: Shape) -> Said:
         tag=envelope.get("errorTag", ""),
         trace_id=envelope.get("traceId", ""),
         data=_fields(envelope.get("data", {}), shape, "data."),
+        context=envelope.get("context", {}),
     )
 
 
@@ -76,28 +90,34 @@ def value_of(body: bytes) -> str:
     return str(_fields(_parsed(body), {"value": "string"}, "").get("value", ""))
 
 
-def refusal(answer: Answer, *, operation: str = "") -> RefusedError:
+def refusal(answer: Answer, *, operation: str = "", static: bool = False) -> RefusedError:
     """The server's no as an error: its message, its list of problems, its trace id, and what to do about it.
 
-    `operation` is put in front; an upload's begins with `Upload`, and its 400 is about settings.
+    `operation` is put in front; an upload's begins with `Upload`, and its 400 is about settings. `static` says that a
+    static token was sent, no session.
     """
     about_settings = operation.startswith("Upload")
     try:
         said = read(answer.body, PROBLEMS)
     except DecodeError:
         text = f"failed to unmarshal API response: HTTP status: {answer.status} {answer.reason}"
+        wrong_place = [f"Is {answer.url} a control plane's? Check ATMOS_PRO_BASE_URL and ATMOS_PRO_ENDPOINT."]
         return RefusedError(
-            f"{operation}{text}", status=answer.status, hints=hints(answer.status, about_settings=False)
+            f"{operation}{text}",
+            status=answer.status,
+            hints=wrong_place if answer.status in (404, 405) else hints(answer.status, static=static),
         )
     message = said.message or f"API request failed with status {said.status or answer.status}"
     problems = tuple(dict.fromkeys(said.data.get("validationErrors", ())))
-    return RefusedError(
+    refused = RefusedError(
         f"{operation}API response error: {_described(message, problems, said.trace_id)}",
         status=answer.status,
         tag=said.tag,
         trace_id=said.trace_id,
-        hints=hints(answer.status, said.tag, message, about_settings=about_settings),
+        hints=hints(answer.status, said.tag, message, about_settings=about_settings, static=static),
     )
+    refused.context = said.context
+    return refused
 
 
 def _described(message: str, problems: tuple[str, ...], trace_id: str) -> str:
@@ -112,30 +132,43 @@ def _described(message: str, problems: tuple[str, ...], trace_id: str) -> str:
     return f"{message}\n{bullets}" + (f"\n  {trace}" if trace else "")
 
 
-def hints(status: int, tag: str = "", message: str = "", *, about_settings: bool) -> list[str]:
+HINTS: Mapping[tuple[int, str], str] = {
+    (401, "static"): "The static token may be expired, revoked or not enabled on this server. See `sonde pro config`.",
+    (401, "session"): "The session was not accepted. In GitHub Actions the job needs `permissions: id-token: write`.",
+    (
+        403,
+        "static",
+    ): "The static token is for another repository, or may not do this; an administrator can make another.",
+    (
+        403,
+        "session",
+    ): "Permissions are set per repository on the control plane: does this one allow this workflow and branch?",
+    (404, "static"): "Check that the repository is linked to the workspace of the static token.",
+    (
+        404,
+        "session",
+    ): "Check ATMOS_PRO_WORKSPACE_ID, that the repository is linked to it, and that the GitHub App is installed.",
+}
+# Refusals whose message says all there is to do.
+PLAIN = frozenset({"LockNotFound", "RepositoryNotLinked", "WorkspaceNotFound"})
+
+
+def hints(
+    status: int, tag: str = "", message: str = "", *, about_settings: bool = False, static: bool = False
+) -> list[str]:
     """The next step for a refusal. 409, 413, 422, 423 and 429 explain themselves by their message."""
+    if tag in PLAIN:
+        return []
     if status == 400 and about_settings:
         wants_workflows = tag == "DriftDetectionValidationError" or re.search(
             "drift detection|remediate workflow|detect workflow", message, re.IGNORECASE
         )
         drift = ["`settings.pro.drift_detection` needs both a `detect` and a `remediate` workflow."]
         return ["Look at the `settings.pro` block of the components named above.", *(drift if wants_workflows else [])]
-    if status == 401:
-        return [
-            "The session was not accepted. In GitHub Actions the job needs `permissions: id-token: write`.",
-            "With a static token: it may be expired, revoked or not enabled on this server.",
-        ]
-    if status == 403:
-        return [
-            "Permissions are set per repository on the control plane: does this one allow this workflow and branch?"
-        ]
-    if status == 404:
-        return [
-            "Check ATMOS_PRO_WORKSPACE_ID, that the repository is linked to it, and that the GitHub App is installed."
-        ]
     if status >= 500:
         return ["The control plane failed. Its log says more under the trace_id above."]
-    return []
+    hint = HINTS.get((status, "static" if static else "session"))
+    return [hint] if hint else []
 
 
 def _parsed(body: bytes) -> Any:
@@ -175,7 +208,7 @@ def _checked(item: Any, kind: str, where: str) -> Any:
     elif kind == "int":
         fits = isinstance(item, int) and not isinstance(item, bool)
     else:
-        fits = isinstance(item, {"bool": bool, "string": str, "object": dict}[kind])
+        fits = isinstance(item, {"bool": bool, "string": str, "object": dict, "array": list}[kind])
     if not fits:
         raise DecodeError(f"json: cannot unmarshal {KINDS[type(item)]} into {where}, which is a {kind}")
     return item

@@ -3,6 +3,7 @@
 | call               | success                                     | attempts |
 | ------------------ | ------------------------------------------- | -------- |
 | lock, unlock       | `success` is true in the body               | 1        |
+| what stands (GET)  | `success` is true in the body               | 1        |
 | upload             | HTTP status 200 to 399, whatever the body   | 4        |
 | commit (`commit`)  | HTTP status 200 to 399 and a decodable body | 4        |
 
@@ -41,9 +42,14 @@ class Session:
         self.wire = wire or Transport(process.env)
         self.token = settings.token
 
+    @property
+    def is_static(self) -> bool:
+        """Whether a static token speaks: it cannot be renewed, and many jobs may share it."""
+        return bool(self.settings.token)
+
     def refresh(self) -> None:
         """Exchange a freshly minted OIDC token for a session. A static token cannot be renewed and is kept."""
-        if self.settings.token:
+        if self.is_static:
             return
         from sonde.cli import oidc  # what a static token never needs
 
@@ -51,7 +57,7 @@ class Session:
         direct = replace(self.wire, proxies=False, header_timeout=EXCHANGE_HEADER_TIMEOUT)
         self.token = oidc.sign_in(self.settings, direct, USER_AGENT)
 
-    def send(self, method: str, path: str, body: bytes) -> Answer:
+    def send(self, method: str, path: str, body: bytes | None) -> Answer:
         """One attempt at an endpoint. Raises NoAnswerError."""
         headers = {
             "Authorization": f"Bearer {self.token}".rstrip(),
@@ -92,16 +98,32 @@ def unlock(session: Session, request: locks.UnlockRequest) -> None:
     _confirmed(session, "DELETE", request, answers.NOTHING, "failed to unlock stack: ")
 
 
+def ask(session: Session, path: str, shape: answers.Shape) -> Mapping[str, Any]:
+    """What stands, from one of the additive reads (`wire.reads`); the answer's `data`. Raises ApiError."""
+    try:
+        return _accepted(session, session.send("GET", path, None), shape, "")
+    except RefusedError as error:
+        if error.tag == "NotFound":
+            error.hints = ()
+        elif error.status in (404, 405) and not error.tag:
+            error.hints = (*error.hints, "Only a Sonde server answers this; Atmos Pro's protocol has no such question.")
+        raise
+
+
 def _confirmed(session: Session, method: str, request: Any, shape: answers.Shape, what: str) -> Mapping[str, Any]:
     answer = session.send(method, locks.PATH, transport.encode(codec.to_json(request)))
+    return _accepted(session, answer, shape, what)
+
+
+def _accepted(session: Session, answer: Answer, shape: answers.Shape, what: str) -> Mapping[str, Any]:
     try:
         said = answers.read(answer.body, shape)
     except DecodeError as error:
         if answer.status >= 400:
-            raise answers.refusal(answer, operation=what) from error
+            raise answers.refusal(answer, operation=what, static=session.is_static) from error
         raise error.prefixed("failed to unmarshal API response: ") from error
     if not said.success:
-        raise answers.refusal(answer, operation=what)
+        raise answers.refusal(answer, operation=what, static=session.is_static)
     return said.data
 
 
@@ -121,7 +143,7 @@ def accepted(session: Session, operation: str, method: str, path: str, body: byt
     if 200 <= answer.status < 400:
         return answer
     server_failed = f"HTTP {answer.status}: " if answer.status >= 500 else ""
-    raise answers.refusal(answer, operation=f"{operation}: {server_failed}")
+    raise answers.refusal(answer, operation=f"{operation}: {server_failed}", static=session.is_static)
 
 
 def retried(session: Session, operation: str, attempt: Callable[[], T]) -> T:

@@ -8,6 +8,7 @@
     │   ├── DecodeError       an answer that is not the JSON the protocol demands
     │   ├── RefusedError      the server answered and said no: HTTP status, error tag, trace id
     │   └── SignInError       no token, no GitHub OIDC, or no workspace
+    ├── EndedError            a signal asked us to end
     └── ToolError             terraform or tofu ended with its own exit code, which becomes ours
 
 The stacks engine raises its own family; `run` takes any exception that has a `message` and an `exit_code`, so
@@ -17,7 +18,8 @@ that neither side imports the other. The rules are stacks.md §13: stderr is a b
 
 import sys
 from collections.abc import Mapping, Sequence
-from typing import TextIO
+from types import MappingProxyType
+from typing import Any, TextIO
 
 import click
 
@@ -72,7 +74,9 @@ class DecodeError(ApiError):
 
 
 class RefusedError(ApiError):
-    """The server's no."""
+    """The server's no. `context` holds the facts that it sent along, such as who holds a lock."""
+
+    context: Mapping[str, Any] = MappingProxyType({})
 
     def __init__(
         self, message: str, *, status: int, tag: str = "", trace_id: str = "", hints: Sequence[str] = ()
@@ -85,6 +89,13 @@ class RefusedError(ApiError):
 
 class SignInError(ApiError):
     """There is no session and none can be had."""
+
+
+class EndedError(CliError):
+    """A signal asked us to end; what was held is given back on the way out."""
+
+    def __init__(self, name: str, number: int) -> None:
+        super().__init__(f"ended by {name}", exit_code=128 + number)
 
 
 class ToolError(CliError):

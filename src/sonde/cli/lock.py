@@ -3,20 +3,30 @@
 Neither component nor stack is looked up: a lock may be taken for what does not exist yet.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 import click
 
 from sonde.cli import client, git, options, process, project
-from sonde.cli.errors import ApiError, CliError, GitError, NoAnswerError
+from sonde.cli.errors import ApiError, CliError, NoAnswerError, RefusedError
 from sonde.cli.process import Process
 from sonde.wire import locks
 
 MIN_TTL, MAX_TTL = -(2**31), 2**31 - 1
+DEFAULT_TIMEOUT = 3600.0  # seconds that --wait waits
 MAYBE_LOCKED = (
     "Whether the lock was taken is not known. Lock again from the same job: that renews a lock of its own. "
     "`sonde pro unlock` releases it."
 )
+CAN_WAIT = "`sonde pro lock --wait` waits until it is free; `sonde pro locks` shows who holds what."
 COMPONENT = click.option("-c", "--component", "flag", help="The component to lock.")
 STACK = click.option("-s", "--stack", default="", help="The stack, by its name or its manifest.")
+MESSAGE = click.option("-m", "--message", default="", help="Shown to whoever meets the lock [Locked by Atmos].")
+WAIT = click.option("--wait", is_flag=True, help="While another holds the lock, wait for it.")
+TIMEOUT = click.option(
+    "--timeout", type=click.FloatRange(min=0), help="Seconds to wait [3600]; then the exit code is 124."
+)
 
 
 @click.command(help="Lock a component in a stack, so that nothing is dispatched onto it.")
@@ -26,23 +36,49 @@ STACK = click.option("-s", "--stack", default="", help="The stack, by its name o
 @click.option(
     "-t", "--ttl", type=click.IntRange(MIN_TTL, MAX_TTL), default=0, help="Seconds until the lock ends by itself [30]."
 )
-@click.option("-m", "--message", default="", help="Shown to whoever meets the lock [Locked by Atmos].")
+@MESSAGE
+@WAIT
+@TIMEOUT
 @options.global_flags
 @click.pass_context
-def lock(ctx: click.Context, component: str | None, flag: str | None, stack: str, ttl: int, message: str) -> None:
+def lock(ctx: click.Context, /, component: str | None, flag: str | None, stack: str, **given: Any) -> None:
     world = process.current()
-    session, key = _prepared(world, options.flags_of(ctx), options.either(component, flag), stack)
-    request = locks.LockRequest(key=key, ttl=ttl or locks.DEFAULT_TTL, message=message or locks.DEFAULT_MESSAGE)
+    timeout = patience(wait=given["wait"], timeout=given["timeout"])
+    session, repository = prepared(world, options.flags_of(ctx), options.either(component, flag), stack)
+    key = locks.lock_key(repository.owner, repository.name, stack, options.either(component, flag))
+    request = locks.LockRequest(
+        key=key, ttl=given["ttl"] or locks.DEFAULT_TTL, message=given["message"] or locks.DEFAULT_MESSAGE
+    )
     try:
-        granted = client.lock(session, request)
-    except NoAnswerError as error:
-        if error.sent:
-            error.hints = (*error.hints, MAYBE_LOCKED)
-        raise error.prefixed("failed to lock stack ") from error
+        granted = client.lock(session, request) if timeout is None else _waited(session, request, timeout)
     except ApiError as error:
-        raise error.prefixed("failed to lock stack ") from error
+        raise explained(error, waiting=timeout is not None) from error
     ends = f"  It ends by itself at {granted['expiresAt']}.\n" if granted.get("expiresAt") else ""
     world.stderr.write(f"\n✓ Stack '{granted.get('key', '')}' successfully locked\n{ends}\n")
+
+
+def patience(*, wait: bool, timeout: float | None) -> float | None:
+    """Seconds to wait for a lock; None where we are not to. Raises CliError for a limit without --wait."""
+    if timeout is not None and not wait:
+        raise CliError("--timeout says how long to wait", hints=["Add --wait."])
+    return (DEFAULT_TIMEOUT if timeout is None else timeout) if wait else None
+
+
+def _waited(session: client.Session, request: locks.LockRequest, timeout: float) -> Mapping[str, Any]:
+    from sonde.cli import grip, signals  # what a lock that is free never needs
+
+    with signals.raised(), grip.held(session, request, grip.Waiting(session.process, timeout)) as taken:
+        taken.kept = True
+    return taken.granted
+
+
+def explained(error: ApiError, *, waiting: bool) -> ApiError:
+    """A lock that was not granted: what may have happened, and what to do."""
+    if isinstance(error, NoAnswerError) and error.sent:
+        error.hints = (*error.hints, MAYBE_LOCKED)
+    if isinstance(error, RefusedError) and error.tag == "LockConflict" and not waiting:
+        error.hints = (*error.hints, CAN_WAIT)
+    return error.prefixed("failed to lock stack ")
 
 
 @click.command(help="Release the lock of a component in a stack.")
@@ -53,7 +89,8 @@ def lock(ctx: click.Context, component: str | None, flag: str | None, stack: str
 @click.pass_context
 def unlock(ctx: click.Context, component: str | None, flag: str | None, stack: str) -> None:
     world = process.current()
-    session, key = _prepared(world, options.flags_of(ctx), options.either(component, flag), stack)
+    session, repository = prepared(world, options.flags_of(ctx), options.either(component, flag), stack)
+    key = locks.lock_key(repository.owner, repository.name, stack, options.either(component, flag))
     try:
         client.unlock(session, locks.UnlockRequest(key=key))
     except ApiError as error:
@@ -61,14 +98,10 @@ def unlock(ctx: click.Context, component: str | None, flag: str | None, stack: s
     world.stderr.write(f"\n✓ Stack '{key}' successfully unlocked\n\n")
 
 
-def _prepared(world: Process, flags: options.Flags, component: str, stack: str) -> tuple[client.Session, str]:
-    """Sign in and name the lock. The repository is the checkout's remote, never GITHUB_REPOSITORY (protocol.md §9)."""
+def prepared(world: Process, flags: options.Flags, component: str, stack: str) -> tuple[client.Session, git.Repository]:
+    """Sign in. The repository is the checkout's remote, never GITHUB_REPOSITORY (protocol.md §9)."""
     home = project.load(world, flags)
     if not (component and stack):
         raise CliError("component and stack are both required", hints=["sonde pro lock vpc -s prod/us-east-1"])
-    try:
-        repository = git.repository(git.find(world.cwd))
-    except GitError as error:
-        raise GitError(f"failed to get local repository {error.message}", hints=error.hints) from error
-    key = locks.lock_key(repository.owner, repository.name, stack, component)
-    return project.session(home), key
+    repository = project.repository(world)
+    return project.session(home), repository

@@ -5,6 +5,9 @@ from sonde.cli.lazy import LazyGroup, Table
 COMMANDS: Table = {
     "lock": ("sonde.cli.lock:lock", "Lock a component in a stack."),
     "unlock": ("sonde.cli.lock:unlock", "Release the lock of a component in a stack."),
+    "locks": ("sonde.cli.pro_locks:command", "Show who holds which lock, until when, and why."),
+    "with-lock": ("sonde.cli.with_lock:command", "Run a command while a component in a stack is locked."),
+    "status": ("sonde.cli.pro_status:command", "Show how the instances are, or how far a pull request is."),
     "commit": ("sonde.cli.commit:commit", "Commit changes through the control plane's GitHub App."),
     "config": ("sonde.cli.pro_config:config", "Show the settings for the control plane and where each comes from."),
 }

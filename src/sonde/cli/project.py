@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sonde.cli import client
-from sonde.cli.errors import ApiError, CliError
+from sonde.cli import client, git
+from sonde.cli.errors import ApiError, CliError, GitError
 from sonde.cli.log import Log
 from sonde.cli.process import Process
 from sonde.cli.settings import ProSettings
@@ -46,6 +46,14 @@ def session(project: Project) -> client.Session:
         return client.open_session(project.pro, project.process, project.log)
     except ApiError as error:
         raise error.prefixed("failed to create API client ") from error
+
+
+def repository(process: Process) -> git.Repository:
+    """The repository of the checkout around us. Raises GitError where there is none, or its remote is no host's."""
+    try:
+        return git.repository(git.find(process.cwd))
+    except GitError as error:
+        raise GitError(f"failed to get local repository {error.message}", hints=error.hints) from error
 
 
 def _flags(given: Mapping[str, Any]) -> config.Flags:

@@ -4,6 +4,7 @@ The behaviour on the wire is that of protocol.md §2. A request is sent at most 
 caller's decision, because after `NoAnswerError` the server may have acted.
 """
 
+import functools
 import gzip
 import http.client
 import json
@@ -204,7 +205,13 @@ def _proxy_login(proxy: SplitResult) -> dict[str, str]:
 
 
 def roots(env: Mapping[str, str], *, full: bool) -> ssl.SSLContext:
-    """Which certificates are trusted: SSL_CERT_FILE and SSL_CERT_DIR if set, else the system's.
+    """Which certificates are trusted: SSL_CERT_FILE and SSL_CERT_DIR if set, else the system's. Read once per process."""
+    return _roots(env.get("SSL_CERT_FILE", ""), env.get("SSL_CERT_DIR", ""), full)
+
+
+@functools.cache
+def _roots(file: str, listed: str, full: bool) -> ssl.SSLContext:  # noqa: FBT001 - the cache counts by position
+    """The context for a file and a list of folders with colons between them, of which either may be empty.
 
     A bundle of all public roots takes 25 ms to read and a folder of them 100, as long as all the rest of
     `sonde pro lock`. So a folder that OpenSSL can look into by hash is asked instead of read, and the system's own
@@ -212,8 +219,7 @@ def roots(env: Mapping[str, str], *, full: bool) -> ssl.SSLContext:
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     system = ssl.get_default_verify_paths()
-    file = env.get("SSL_CERT_FILE", "")
-    folders = [name for name in env.get("SSL_CERT_DIR", "").split(":") if name]
+    folders = [name for name in listed.split(":") if name]
     if not (file or folders):
         found = filter(lambda name: Path(name).is_file(), (system.openssl_cafile, *BUNDLES))
         file, folders = next(found, ""), [system.openssl_capath]

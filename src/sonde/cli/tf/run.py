@@ -3,7 +3,7 @@
 import os
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -15,8 +15,13 @@ FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signa
 FROM_TERMINAL = (signal.SIGINT, signal.SIGQUIT)
 
 
-def tool(argv: Sequence[str], folder: Path, env: Mapping[str, str]) -> int:
-    """Run a tool to its end; its exit code, or 128 and the signal that ended it.
+def tool(
+    argv: Sequence[str],
+    folder: Path,
+    env: Mapping[str, str],
+    started: Callable[["subprocess.Popen[bytes]"], None] = lambda _: None,
+) -> int:
+    """Run a tool to its end; its exit code, or 128 and the signal that ended it. `started` gets the running child.
 
     Terraform takes a second interrupt for a demand to stop at once and lose state, so none may be doubled. On a
     terminal the child stays in our group and the terminal tells it of ^C; we only wait. Elsewhere it gets a group of
@@ -26,6 +31,7 @@ def tool(argv: Sequence[str], folder: Path, env: Mapping[str, str]) -> int:
     with _relay(FROM_TERMINAL if terminal else ()) as relay, _command_found(argv):
         child = subprocess.Popen(list(argv), cwd=folder, env=dict(env), process_group=None if terminal else 0)
         relay.to(child)
+        started(child)
         code = child.wait()
     return 128 - code if code < 0 else code
 

@@ -1,0 +1,175 @@
+"""Getting hold of a lock and letting go of it: waiting while another has it, and leaving nothing behind.
+
+gather (one attempt) → decide (`next_look`) → say → sleep. Only the attempt itself is safe from signals: what it may
+have taken is given back before the signal counts.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sonde.cli import client, signals
+from sonde.cli.columns import printable
+from sonde.cli.errors import ApiError, CliError, NoAnswerError, RefusedError
+from sonde.cli.process import Process
+from sonde.wire import locks
+
+POLL = 5.0  # seconds between two attempts at most
+SOONEST = 1.0
+STILL = 60.0  # seconds between two lines of a log that say we still wait
+TIMED_OUT = 124  # as timeout(1)
+NOT_KNOWN = "Whether the lock was taken is not known: the last request got no answer. `sonde pro locks` shows it.\n"
+
+
+class TimedOutError(CliError):
+    """Another held the lock for longer than we were to wait."""
+
+
+@dataclass
+class Grip:
+    """A lock that we hold. `until` is on the clock of `monotonic`, never later than the server's; `kept` stays locked."""
+
+    key: str
+    granted: Mapping[str, Any]
+    until: float
+    kept: bool = False
+    lost: str = ""  # why we must not release it any more
+
+    @property
+    def fence(self) -> int | None:
+        return self.granted.get("fence")
+
+
+@dataclass
+class Waiting:
+    """How long to wait (None: not at all), and what was said so far. `monotonic` is in seconds."""
+
+    process: Process
+    timeout: float | None
+    monotonic: Callable[[], float] = time.monotonic
+    since: float = field(init=False)
+    told: object = None
+    last_line: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.since = self.monotonic()
+
+
+@contextmanager
+def held(session: client.Session, request: locks.LockRequest, waiting: Waiting) -> Iterator[Grip]:
+    """Take a lock, waiting for it if asked to, and release it at the end whatever happens, unless it is `kept` or `lost`.
+
+    Raises ApiError where the server refuses, TimedOutError (exit code 124) where the lock did not become free in time.
+    """
+    grip: Grip | None = None
+    answer: Mapping[str, Any] | ApiError | None = None
+    try:
+        while grip is None:
+            before = waiting.monotonic()
+            with signals.held_back():
+                answer = _attempt(session, request, waiting)
+                if not isinstance(answer, ApiError):
+                    grip = Grip(answer.get("key") or request.key, answer, before + request.ttl)
+            if isinstance(answer, ApiError):
+                _wait(waiting, request.key, answer)
+        _clear(waiting)
+        yield grip
+    finally:
+        _clear(waiting)
+        if grip is not None and not grip.kept:
+            with signals.held_back():
+                release(session, request.key, grip, waiting)
+        elif grip is None and isinstance(answer, NoAnswerError) and answer.sent:
+            session.process.stderr.write(NOT_KNOWN)
+
+
+def release(session: client.Session, key: str, grip: Grip, waiting: Waiting) -> None:
+    """Unlock what is still ours. A failure is said, not raised: it must not hide how the work ended."""
+    err = session.process.stderr
+    reason = grip.lost or ("its time was over" if waiting.monotonic() >= grip.until else "")
+    if reason:
+        err.write(f"The lock of '{key}' is not released, since it is not ours any more: {reason}.\n")
+        return
+    try:
+        client.unlock(session, locks.UnlockRequest(key=key))
+        err.write(f"✓ Stack '{key}' successfully unlocked\n")
+    except ApiError as error:
+        ends = f" It ends by itself at {grip.granted['expiresAt']}." if grip.granted.get("expiresAt") else ""
+        err.write(f"The lock of '{key}' could not be released: {error.message}.{ends}\n")
+
+
+def _attempt(session: client.Session, request: locks.LockRequest, waiting: Waiting) -> Mapping[str, Any] | ApiError:
+    """The granted lock, or an error after which waiting makes sense. Raises ApiError for any other."""
+    try:
+        return client.lock(session, request)
+    except ApiError as error:
+        if waiting.timeout is None or not worth_waiting(error, static=session.is_static):
+            raise
+        if isinstance(error, RefusedError) and error.status == 401:
+            session.refresh()
+        return error
+
+
+def worth_waiting(error: ApiError, *, static: bool) -> bool:
+    """Whether a lock may be had later: it is held, or the server is away for a moment.
+
+    After an answer that was lost, only a job signed in by OIDC asks again: it renews what it may have taken. A static
+    token would wait for itself.
+    """
+    if isinstance(error, RefusedError):
+        return error.status == 409 or error.status >= 500 or (error.status == 401 and not static)
+    return isinstance(error, NoAnswerError) and not (error.sent and static)
+
+
+def next_look(expires_at: str, now: float, passed: float) -> float:
+    """Seconds until the next attempt: when the lock ends, or before, since its holder may release it any time.
+
+    Looked at often in the beginning and every POLL seconds in the end. Our clock may differ from the server's, which is
+    why the lock's end alone is not trusted.
+    """
+    poll = min(max(passed, SOONEST), POLL)
+    try:
+        ends = datetime.fromisoformat(expires_at).timestamp()
+    except ValueError:
+        return poll
+    return min(max(ends - now + 0.2, SOONEST), poll)
+
+
+def _wait(waiting: Waiting, key: str, error: ApiError) -> None:
+    """Say who holds the lock and sleep until the next attempt. Raises TimedOutError."""
+    context = getattr(error, "context", {})
+    expires = str(context.get("expiresAt", ""))
+    passed = waiting.monotonic() - waiting.since
+    left = (waiting.timeout or 0) - passed
+    if left <= 0:
+        raise TimedOutError(
+            f"'{key}' was not free within {waiting.timeout:g} s: {error.message}",
+            hints=["`sonde pro locks` shows who holds what. --timeout SECONDS waits longer."],
+            exit_code=TIMED_OUT,
+        )
+    _say(waiting, error, (context.get("holder"), context.get("fence")), passed)
+    waiting.process.sleep(min(next_look(expires, waiting.process.now(), passed), left))
+
+
+def _say(waiting: Waiting, error: ApiError, holder: tuple[Any, Any], passed: float) -> None:
+    """Who holds it: once in a log and again each minute, all the time on the one line of a terminal."""
+    err, what = waiting.process.stderr, printable(error.message.rpartition("API response error: ")[2])
+    news = (type(error), *holder)
+    if waiting.told != news:
+        _clear(waiting)
+        err.write(f"Waiting: {what}\n")
+        waiting.told, waiting.last_line = news, passed
+    if err.isatty():
+        err.write(f"\r\033[K… {passed:.0f} s")
+    elif passed - waiting.last_line >= STILL:
+        err.write(f"Still waiting after {passed:.0f} s.\n")
+        waiting.last_line = passed
+    err.flush()
+
+
+def _clear(waiting: Waiting) -> None:
+    if waiting.told is not None and waiting.process.stderr.isatty():
+        waiting.process.stderr.write("\r\033[K")
