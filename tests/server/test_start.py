@@ -12,6 +12,7 @@ import urllib.request
 from contextlib import contextmanager
 
 import pytest
+import structlog
 from sqlalchemy import text
 from twins import TOKEN, fill, new_database
 
@@ -30,6 +31,7 @@ def environment(monkeypatch, tmp_path):
     kept = signal.getsignal(signal.SIGTERM)
     yield monkeypatch
     signal.signal(signal.SIGTERM, kept)
+    structlog.reset_defaults()  # `serve` writes to the stderr of its test, which is closed now
 
 
 @pytest.fixture
