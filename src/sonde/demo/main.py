@@ -39,7 +39,7 @@ PATIENCE = 120.0  # seconds a step may take
 def demo(
     *, once: bool, file: Path | None, folder: Path, listen: str, executor: str | None, keep_lock: bool, patience: float
 ) -> None:
-    r"""Show one pull request from webhook to concluded check, then applied: server, offline GitHub and real Terraform.
+    """Show one pull request from webhook to concluded check, then applied: server, offline GitHub and real Terraform.
 
     It writes demo.json. On a terminal it stays up afterwards, so that you can look at the pages. Exit codes: 0 the story
     was told to its end; 1 it got stuck, or what --verify read differs.
@@ -49,7 +49,7 @@ def demo(
       sonde demo
       sonde demo --once && sonde demo --verify demo.json
       sonde demo --once --keep-lock --patience 20
-    """
+    """  # noqa: D301 - \b is the control character by which click keeps these lines as they are
     try:
         if file is not None:
             _verify(file, patience)

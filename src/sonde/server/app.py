@@ -25,7 +25,7 @@ from sonde.server.web import door as pages
 from sonde.server.web.model import PageHandler
 from sonde.server.web.render import Renderer
 from sonde.server.webhooks import api as webhooks
-from sonde.server.wiring import EXCHANGE, PAGES, ROUTES, ApiHandler, Site
+from sonde.server.wiring import EXCHANGE, PAGES, ROUTES, ApiRoute, Site
 from sonde.wire.envelope import Envelope, ErrorTag
 from sonde.wire.limits import WEBHOOK_CAP, cap_of
 
@@ -103,10 +103,10 @@ def _add_pages(app: FastAPI, site: Site, engine: Engine) -> None:
         app.add_route(path, pages.page(door, handlers), methods=list(handlers))
 
 
-def _by_path() -> list[tuple[str, dict[str, ApiHandler]]]:
-    paths: dict[str, dict[str, ApiHandler]] = {}
+def _by_path() -> list[tuple[str, dict[str, ApiRoute]]]:
+    paths: dict[str, dict[str, ApiRoute]] = {}
     for route in ROUTES:
-        paths.setdefault(route.path, {})[route.method] = route.handler
+        paths.setdefault(route.path, {})[route.method] = route
     return list(paths.items())
 
 
@@ -145,10 +145,12 @@ async def _call(request: Request, cap: int, trace_id: str) -> Call:
     )
 
 
-def _authorized(site: Site, engine: Engine, handlers: dict[str, ApiHandler], call: Call) -> Reply:
+def _authorized(site: Site, engine: Engine, routes: dict[str, ApiRoute], call: Call) -> Reply:
     actor = auth.authenticate(site.trust, call.headers.get("authorization", ""))
     structlog.contextvars.bind_contextvars(credential=actor.credential_id)
-    reply = handlers["GET" if call.method == "HEAD" else call.method](site.db, actor, call)
+    route = routes["GET" if call.method == "HEAD" else call.method]
+    auth.permit(actor, route.permission)
+    reply = route.handler(site.db, actor, call)
     engine.nudge()
     return reply
 

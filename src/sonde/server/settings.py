@@ -1,7 +1,7 @@
 """The server's settings: the only reader of the environment."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -32,7 +32,7 @@ class Settings(BaseSettings):
     delivery_body_days: Positive = 7.0
     ui_token: str = ""
     log_json: bool | None = None
-    log_level: str = "info"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @field_validator("oidc_issuers", "oidc_audiences", mode="before")
     @classmethod

@@ -38,7 +38,7 @@ ApiHandler = Callable[[Database, Actor, Call], Reply]
 
 
 @dataclass(frozen=True)
-class Route:
+class ApiRoute:
     """A route below `/api/v1/`; who calls it must hold `permission`."""
 
     method: str
@@ -47,14 +47,14 @@ class Route:
     handler: ApiHandler
 
 
-ROUTES: tuple[Route, ...] = (
-    Route("POST", "locks", Permission.LOCKS_CREATE, locks.lock),
-    Route("DELETE", "locks", Permission.LOCKS_DELETE, locks.unlock),
-    Route("POST", "affected-stacks", Permission.AFFECTED_CREATE, affected.upload),
-    Route("PATCH", "repos/{owner:path}/{repo}/instances", Permission.INSTANCES_UPDATE, dispatches.status),
-    Route("GET", "repos/{owner:path}/{repo}/instances", Permission.STATUS_READ, instances.listed),
-    Route("GET", "repos/{owner}/{repo}/locks", Permission.STATUS_READ, locks.listed),
-    Route("GET", "repos/{owner}/{repo}/pulls/{number}", Permission.STATUS_READ, pulls.show),
+ROUTES: tuple[ApiRoute, ...] = (
+    ApiRoute("POST", "locks", Permission.LOCKS_CREATE, locks.lock),
+    ApiRoute("DELETE", "locks", Permission.LOCKS_DELETE, locks.unlock),
+    ApiRoute("POST", "affected-stacks", Permission.AFFECTED_CREATE, affected.upload),
+    ApiRoute("PATCH", "repos/{owner:path}/{repo}/instances", Permission.INSTANCES_UPDATE, dispatches.status),
+    ApiRoute("GET", "repos/{owner:path}/{repo}/instances", Permission.STATUS_READ, instances.listed),
+    ApiRoute("GET", "repos/{owner}/{repo}/locks", Permission.STATUS_READ, locks.listed),
+    ApiRoute("GET", "repos/{owner}/{repo}/pulls/{number}", Permission.STATUS_READ, pulls.show),
 )
 EXCHANGE = ("POST", "auth/github-oidc", auth.exchange)
 

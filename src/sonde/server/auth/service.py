@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sonde.server.auth import store
 from sonde.server.auth.jwks import Jwks, KeysUnavailableError
-from sonde.server.auth.model import Actor, SessionToken, SignedClaims, UnverifiedJwt
+from sonde.server.auth.model import Actor, Permission, SessionToken, SignedClaims, UnverifiedJwt
 from sonde.server.auth.sessions import LIFETIME, KeyRing, mint, session_id_of
 from sonde.server.auth.verify import LEEWAY, TokenRefusedError, verify
 from sonde.server.kernel.db import Database, Tx
@@ -43,7 +43,7 @@ def exchange(trust: Trust, unverified: UnverifiedJwt, workspace_id: str, *, now:
         raise RefusedError(
             503, ErrorTag.UNAVAILABLE, f"The issuer's keys cannot be fetched now: {error}. Try again."
         ) from error
-    key = trust.ring.current()
+    key = trust.ring.current(now)
     actor, session_id, opened_at = trust.db.submit(
         "exchange.session", lambda tx: _open(tx, claims, workspace_id)
     ).result()
@@ -118,6 +118,20 @@ def authenticate(trust: Trust, authorization: str) -> Actor:
     if actor is None:
         raise RefusedError(401, ErrorTag.UNAUTHORIZED, "The bearer token is unknown, revoked or expired.")
     return actor
+
+
+WRITES_FOR_STRANGERS = frozenset({"pull_request_target"})  # events in which a stranger's change runs with our secrets
+
+
+def permit(actor: Actor, permission: Permission) -> None:
+    """Whether the actor may do this at all. Raises RefusedError 403 naming the rule (decisions.md, ruling 14; reliability.md T5)."""
+    event = str(actor.claims.get("event_name", ""))
+    if event in WRITES_FOR_STRANGERS and permission is not Permission.STATUS_READ:
+        raise RefusedError(
+            403,
+            ErrorTag.FORBIDDEN,
+            f"{permission} is refused to jobs of {event}: they run a stranger's change with the repository's rights. Use on: pull_request.",
+        )
 
 
 def _session_actor(tx: Tx, session_id: str) -> Actor | None:

@@ -29,10 +29,10 @@ class KeyRing:
                 self._load(tx)
         return self._keys.get(kid)
 
-    def current(self) -> tuple[str, str]:
-        """The newest key as (kid, secret), made first where there is none or where it is a month old."""
+    def current(self, now: int) -> tuple[str, str]:
+        """The newest key as (kid, secret), made first where there is none or where it is a month old at `now` (milliseconds)."""
         with self._lock:
-            if self._newest is None:
+            if self._newest is None or now - self._newest[1] >= ROTATE_AFTER:
                 with self._db.read() as tx:
                     self._load(tx)
                     self._make_if_due(tx.now)

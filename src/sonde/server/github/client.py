@@ -165,10 +165,18 @@ class GitHub:
         return int(answer["workflow_run_id"]), str(answer.get("html_url", ""))
 
     def runs(self, repository: Repository, workflow: str, since: str) -> list[Run]:
-        """Dispatched runs of a workflow created at `since` (YYYY-MM-DDTHH:MM:SSZ) or later, newest first, at most 100."""
-        query = f"event=workflow_dispatch&created=%3E%3D{since}&per_page=100"
-        answer = self._call("github.run.find", repository, "GET", f"/actions/workflows/{workflow}/runs?{query}")
-        return [_run(item) for item in answer["workflow_runs"]]
+        """Every dispatched run of a workflow created at `since` (YYYY-MM-DDTHH:MM:SSZ) or later, newest first.
+
+        Raises UnansweredError past 1,000, which is as far as GitHub pages: then nobody can say that one is not there.
+        """
+        found: list[Run] = []
+        for page in range(1, 11):
+            query = f"event=workflow_dispatch&created=%3E%3D{since}&per_page=100&page={page}"
+            answer = self._call("github.run.find", repository, "GET", f"/actions/workflows/{workflow}/runs?{query}")
+            found += [_run(item) for item in answer["workflow_runs"]]
+            if len(answer["workflow_runs"]) < 100:
+                return found
+        raise UnansweredError(f"{workflow} has more than 1,000 runs since {since}")
 
     def run(self, repository: Repository, run_id: int) -> Run:
         """One run as it is now."""
