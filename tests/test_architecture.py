@@ -120,6 +120,11 @@ def test_sql_clocks_and_the_environment_have_their_homes(path):
         assert "os.environ" not in path.read_text()
 
 
+@pytest.mark.parametrize("path", modules(), ids=named)
+def test_a_file_has_at_most_400_lines(path):
+    assert len(path.read_text().splitlines()) <= 400
+
+
 def test_the_checks_see_a_breach_of_each_kind():
     assert list(continent_breaches("stacks", ast.parse("from sonde.server.kernel import db\n")))
     assert list(domain_breaches("locks", ast.parse("from sonde.server.pulls import service\n")))

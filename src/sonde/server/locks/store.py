@@ -99,63 +99,63 @@ def acquire(tx: Tx, wanted: LockRow) -> LockRow | None:
     fence, a later expiry. Live, of the dispatch whose run asks: the holder changes, id and fence stay (rule 6).
     """
     holder = wanted.holder
-    new = tx.insert(locks).values(
-        repository_id=wanted.repository_id,
-        instance=wanted.instance,
-        id=wanted.id,
-        key=wanted.key,
-        fence=1,
-        holder_kind=holder.kind,
-        holder_id=holder.id,
-        holder_name=holder.name,
-        reentrant=holder.reentrant,
-        run_id=holder.run_id,
-        run_url=holder.run_url,
-        dispatch_id=holder.dispatch_id,
-        message=wanted.message,
-        granted_at=tx.now,
-        updated_at=tx.now,
-        expires_at=wanted.expires_at,
-    )
+    new = tx.insert(locks).values(_values(wanted, tx.now))
     live = _live(tx.now)
     same = and_(live, locks.c.holder_id == holder.id, locks.c.reentrant)
-    handed = and_(
-        live,
-        locks.c.holder_kind == HolderKind.DISPATCH,
-        locks.c.run_id == holder.run_id,
-        literal(holder.kind == HolderKind.CLIENT),
-    )
-    kept = or_(same, handed)
-    later = case(
-        (and_(same, locks.c.expires_at > new.excluded.expires_at), locks.c.expires_at), else_=new.excluded.expires_at
-    )
-    changes = {
-        "id": case((kept, locks.c.id), else_=new.excluded.id),
-        "fence": case((kept, locks.c.fence), else_=locks.c.fence + 1),
-        "granted_at": case((kept, locks.c.granted_at), else_=new.excluded.granted_at),
-        "dispatch_id": case((kept, locks.c.dispatch_id), else_=new.excluded.dispatch_id),
-        "expires_at": later,
-        "released_at": None,
-        **{
-            name: new.excluded[name]
-            for name in (
-                "key",
-                "holder_kind",
-                "holder_id",
-                "holder_name",
-                "reentrant",
-                "run_id",
-                "run_url",
-                "message",
-                "updated_at",
-            )
-        },
-    }
-    statement = new.on_conflict_do_update(
-        index_elements=["repository_id", "instance"], set_=changes, where=or_(~live, kept)
-    )
+    by_request = literal(holder.kind == HolderKind.CLIENT)
+    handed = and_(live, locks.c.holder_kind == HolderKind.DISPATCH, locks.c.run_id == holder.run_id, by_request)
+    changes = _changes(new.excluded, same, or_(same, handed))
+    key = ["repository_id", "instance"]
+    statement = new.on_conflict_do_update(index_elements=key, set_=changes, where=or_(~live, same, handed))
     row = tx.one(statement.returning(locks))
     return _lock(row) if row else None
+
+
+def _values(lock: LockRow, now: int) -> dict[str, Any]:
+    """The row of a first grant."""
+    holder = lock.holder
+    return {
+        "repository_id": lock.repository_id,
+        "instance": lock.instance,
+        "id": lock.id,
+        "key": lock.key,
+        "fence": 1,
+        "holder_kind": holder.kind,
+        "holder_id": holder.id,
+        "holder_name": holder.name,
+        "reentrant": holder.reentrant,
+        "run_id": holder.run_id,
+        "run_url": holder.run_url,
+        "dispatch_id": holder.dispatch_id,
+        "message": lock.message,
+        "granted_at": now,
+        "updated_at": now,
+        "expires_at": lock.expires_at,
+    }
+
+
+def _changes(new: Any, same: ColumnElement[bool], kept: ColumnElement[bool]) -> dict[str, Any]:
+    """What a grant changes in a row that stands: all of it, but a renewal or hand-over keeps what it continues."""
+    taken = (
+        "key",
+        "holder_kind",
+        "holder_id",
+        "holder_name",
+        "reentrant",
+        "run_id",
+        "run_url",
+        "message",
+        "updated_at",
+    )
+    continued = ("id", "granted_at", "dispatch_id")
+    later = and_(same, locks.c.expires_at > new.expires_at)  # a renewal never shortens
+    return {
+        **{name: new[name] for name in taken},
+        **{name: case((kept, locks.c[name]), else_=new[name]) for name in continued},
+        "fence": case((kept, locks.c.fence), else_=locks.c.fence + 1),
+        "expires_at": case((later, locks.c.expires_at), else_=new.expires_at),
+        "released_at": None,
+    }
 
 
 def get(tx: Tx, repository_id: str, instance: str) -> LockRow | None:
