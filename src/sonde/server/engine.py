@@ -1,29 +1,38 @@
-"""The engine that pumps the loop: a thread that wakes when something arrived and looks around once in a while.
+"""The engine that pumps the loop: threads that wake when something arrived and look around once in a while.
 
 It owns no state. Killing it anywhere loses nothing, since `jobs.pump` finds all work in our rows; that is also why it can
-be replaced by another engine behind the same three functions.
+be replaced by another engine behind the same three functions (docs/adr/0004-the-pump-needs-no-job-engine-yet.md).
 """
 
 import threading
+from collections.abc import Callable, Sequence
 
 from sonde.server import jobs
 from sonde.server.auth import store as auth
 from sonde.server.github import store as effects
 from sonde.server.kernel.db import Database
+from sonde.server.kernel.http import unavailable
 from sonde.server.kernel.log import log
 from sonde.server.webhooks import store as deliveries
 
 PURGE_EVERY = 3_600_000  # milliseconds
+LONGEST_PAUSE = 10.0  # seconds between two looks while the database is away
 
 
 class Engine:
-    """Pumps one loop. `poll` in seconds: how long a quiet engine sleeps before it looks at the clock again."""
+    """Pumps one loop in two lanes, so that a slow GitHub keeps no webhook waiting.
+
+    GitHub is called by one thread: it asks its clients not to make requests concurrently. `poll` in seconds: how long a
+    quiet lane sleeps before it looks at the clock again.
+    """
 
     def __init__(self, loop: jobs.Loop, *, poll: float, body_days: float) -> None:
-        self._loop, self._poll, self._body_days = loop, poll, body_days
-        self._wake = threading.Event()
+        self._loop, self._body_days = loop, body_days
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+        self._lanes = (
+            _Lane("rows", loop, jobs.OUR_ROWS, poll=poll, stop=self._stop, quiet=self._purge, changed=self.nudge),
+            _Lane("github", loop, jobs.AT_GITHUB, poll=poll, stop=self._stop, quiet=lambda: None, changed=self.nudge),
+        )
         self._purged_at = 0
 
     def start(self) -> None:
@@ -33,30 +42,23 @@ class Engine:
         ) as tx:  # SQLite is one process: whoever claimed an effect before us is dead
             abandoned = effects.abandon_claims(tx) if self._loop.db.dialect == "sqlite" else 0
         log.info("engine.started", abandoned_effects=abandoned)
-        self._thread.start()
+        for lane in self._lanes:
+            lane.thread.start()
 
     def nudge(self) -> None:
         """Something arrived: look now."""
-        self._wake.set()
+        for lane in self._lanes:
+            lane.wake.set()
 
     def stop(self) -> None:
-        """Finish the item at hand, then stop."""
+        """Finish the items at hand, then stop."""
         self._stop.set()
-        self._wake.set()
-        self._thread.join(timeout=30)
+        self.nudge()
+        for lane in self._lanes:
+            lane.thread.join(timeout=30)
 
-    def _run(self) -> None:
-        while not self._stop.is_set():
-            self._wake.clear()
-            try:
-                jobs.pump(self._loop)
-                self._purge(self._loop.db)
-            except Exception:  # noqa: BLE001 - the loop must outlive whatever one round meets
-                log.exception("engine.stumbled")  # the database is away, or a bug: wait and start again from the rows
-                self._stop.wait(self._poll)
-            self._wake.wait(self._poll)
-
-    def _purge(self, db: Database) -> None:
+    def _purge(self) -> None:
+        db: Database = self._loop.db
         with db.read() as tx:
             now = tx.now
         if now - self._purged_at < PURGE_EVERY:
@@ -66,3 +68,52 @@ class Engine:
             tokens = auth.purge(tx)
         self._purged_at = now
         log.info("purged", delivery_bodies=bodies, credentials=tokens)
+
+
+class _Lane:
+    """One thread that pumps one table of jobs. `quiet` runs after each pump, `changed` where the pump changed a row."""
+
+    def __init__(
+        self,
+        name: str,
+        loop: jobs.Loop,
+        table: Sequence[jobs.Job],
+        *,
+        poll: float,
+        stop: threading.Event,
+        quiet: Callable[[], None],
+        changed: Callable[[], None],
+    ) -> None:
+        self._name, self._loop, self._table, self._poll = name, loop, table, poll
+        self._stop, self._quiet, self._changed = stop, quiet, changed
+        self.wake = threading.Event()
+        self.thread = threading.Thread(target=self._run, name=f"engine-{name}", daemon=True)
+        self._failures = 0
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            self.wake.clear()
+            try:
+                changed = jobs.pump(self._loop, self._table, self._stop.is_set)
+                self._quiet()
+            except Exception as error:  # noqa: BLE001 - the lane must outlive whatever one round meets
+                self._wait_out(error)
+                continue
+            if self._failures:
+                log.info("engine.recovered", lane=self._name, failures=self._failures)
+                self._failures = 0
+            if changed:
+                self._changed()  # this lane looks once more too, which finds nothing and sleeps
+            self.wake.wait(self._poll)
+
+    def _wait_out(self, error: Exception) -> None:
+        """Pause, longer each time. A nudge says that a request reached the database: then look at once."""
+        self._failures += 1
+        pause = min(self._poll * 2 ** min(self._failures, 10), LONGEST_PAUSE)
+        if unavailable(error):
+            because = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+            log.warning("engine.no_database", lane=self._name, because=because, again_in_seconds=pause)
+            self.wake.wait(pause)
+        else:
+            log.error("engine.stumbled", lane=self._name, again_in_seconds=pause, exc_info=error)
+            self._stop.wait(pause)

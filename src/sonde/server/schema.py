@@ -8,10 +8,11 @@ from sonde.server.instances import store as instances
 from sonde.server.kernel.db import metadata
 from sonde.server.locks import store as locks
 from sonde.server.pulls import store as pulls
+from sonde.server.stumbles import store as stumbles
 from sonde.server.web import store as web
 from sonde.server.webhooks import store as webhooks
 from sonde.server.workspaces import store as workspaces
 
-STORES = (workspaces, auth, locks, instances, github, dispatches, affected, pulls, webhooks, web)
+STORES = (workspaces, auth, locks, instances, github, dispatches, affected, pulls, webhooks, web, stumbles)
 
 __all__ = ["STORES", "metadata"]

@@ -110,6 +110,11 @@ def settle(tx: Tx, upload_id: str, state: UploadState, because: str, trigger_id:
     tx.run(update(uploads).where(uploads.c.id == upload_id).values(**values))
 
 
+def park(tx: Tx, upload_id: str, because: str) -> None:
+    """Look no more at an upload that cannot be matched, and say why, until its trigger wakes it."""
+    tx.run(update(uploads).where(uploads.c.id == upload_id).values(because=because, look_at=None))
+
+
 def wake(tx: Tx, repository_id: str, shas: Sequence[str]) -> None:
     """A trigger for these SHAs came or was let go: look again at uploads that wait for it or were taken for repeats.
 

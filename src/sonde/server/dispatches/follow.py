@@ -3,10 +3,18 @@
 from sonde.server.dispatches import service, store
 from sonde.server.dispatches.model import State
 from sonde.server.github.client import GitHub, GitHubError, RejectedError
-from sonde.server.kernel.db import Database
+from sonde.server.kernel.db import Database, Tx
 from sonde.server.kernel.log import log
 from sonde.server.locks import service as locks
 from sonde.server.workspaces.store import repository as repository_of
+
+
+def park(tx: Tx, dispatch_id: str, because: str) -> None:
+    """Ask no more about a run whose answer cannot be read; its webhooks still count."""
+    dispatch = store.get(tx, dispatch_id)
+    if dispatch is not None:
+        store.set_state(tx, dispatch, dispatch.state, because, look_at=None)
+        store.touch(tx, dispatch.trigger_id)
 
 
 def ask(db: Database, github: GitHub, dispatch_id: str) -> bool:

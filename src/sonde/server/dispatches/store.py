@@ -191,6 +191,20 @@ def unmirrored_triggers(tx: Tx, limit: int) -> list[str]:
     return [row.id for row in tx.all(query)]
 
 
+def park(tx: Tx, trigger_id: str, because: str) -> None:
+    """Conclude a trigger that cannot be advanced: its check fails and says why. Reads no row, since that may be what raises."""
+    rest(tx, trigger_id)
+    open_ = (triggers.c.id == trigger_id, triggers.c.state.in_((TriggerState.WAITING, TriggerState.RUNNING)))
+    end = {"state": TriggerState.CONCLUDED, "conclusion": Conclusion.FAILURE, "because": because}
+    tx.run(update(triggers).where(*open_).values(**end, version=triggers.c.version + 1))
+
+
+def park_mirror(tx: Tx, trigger_id: str, because: str) -> None:
+    """Check and comment of a trigger cannot be written down: say why on its page and wait until it changes."""
+    values = {"because": because, "mirrored_version": triggers.c.version}
+    tx.run(update(triggers).where(triggers.c.id == trigger_id).values(**values))
+
+
 def set_mirrored(tx: Tx, trigger_id: str, version: int) -> None:
     """Check and comment as of `version` are written down as effects."""
     tx.run(update(triggers).where(triggers.c.id == trigger_id).values(mirrored_version=version))

@@ -94,6 +94,10 @@ def _send(delivery: Delivery, repository: Repository, effect: Effect) -> Outcome
 
 def _record(delivery: Delivery, effect: Effect, outcome: Outcome) -> None:
     with delivery.db.write("effect.result") as tx:
+        standing = store.get(tx, effect.slot, lock=True)
+        if standing is None or not (_same_claim(standing, effect) or _news(standing, outcome)):
+            log.warning("effect.claim_lost", slot=effect.slot, outcome=type(outcome).__name__)
+            return
         match outcome:
             case Sent():
                 store.set_sent(tx, effect, effect.version, outcome.remote_id, outcome.remote_url)
@@ -110,6 +114,11 @@ def _record(delivery: Delivery, effect: Effect, outcome: Outcome) -> None:
     )
 
 
+def _news(standing: Effect, outcome: Outcome) -> bool:
+    """Our lease ran out and another replica took over. That GitHub took it is still news, unless it is known already."""
+    return isinstance(outcome, Sent) and standing.state is not EffectState.SENT
+
+
 def _pause(delivery: Delivery) -> int:
     return max(50, min(5_000, delivery.settle // 4))
 
@@ -123,11 +132,29 @@ def _look(delivery: Delivery, repository: Repository, effect: Effect, now: int) 
     waited = now - (effect.sending_since or now)
     with delivery.db.write("effect.found") as tx:
         standing = store.get(tx, effect.slot, lock=True)
-        if standing is None or standing.state != effect.state or standing.version != effect.version:
+        if standing is None or not _same_claim(standing, effect) or standing.version != effect.version:
             return False
         settled = _settle(delivery, tx, standing, found, waited)
     log.info("effect.looked", slot=effect.slot, found=type(found).__name__, waited_ms=waited, settled=settled)
     return settled
+
+
+def give_up(delivery: Delivery, tx: Tx, slot: str, because: str) -> None:
+    """Fail an effect that Sonde itself cannot bring to an end, and tell its domain why."""
+    effect = store.get(tx, slot, lock=True)
+    if effect is not None:
+        refused = Refused(because)
+        store.set_failed(tx, effect, refused.because)
+        delivery.outcomes[effect.kind](tx, effect, refused)
+
+
+def _same_claim(standing: Effect, known: Effect) -> bool:
+    """Whether nobody has claimed or settled an effect since `known` was read: each claim sets time and count anew.
+
+    Without this a replica whose look took long would give up the claim of one that has sent the effect again meanwhile.
+    """
+    before = (known.state, known.sending_since, known.attempts)
+    return (standing.state, standing.sending_since, standing.attempts) == before
 
 
 def _settle(delivery: Delivery, tx: Tx, effect: Effect, found: Sent | Nowhere | Unsure, waited: int) -> bool:

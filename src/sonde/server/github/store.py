@@ -69,8 +69,11 @@ def want(tx: Tx, effect: Effect) -> bool:
             "repository_id": effect.repository_id,
             "subject_id": effect.subject_id,
         }
-        return tx.added(tx.insert(effects).values(**names, **first, desired=effect.desired).on_conflict_do_nothing())
-    if standing.desired == effect.desired:
+        values = {**names, **first, "desired": effect.desired}
+        if tx.added(tx.insert(effects).values(**values).on_conflict_do_nothing()):
+            return True
+        standing = get(tx, effect.slot, lock=True)  # another replica was faster: ours is the newer wish
+    if standing is None or standing.desired == effect.desired:
         return False
     state = standing.state if standing.state in (EffectState.SENDING, EffectState.LOST) else EffectState.PLANNED
     changes: dict[str, Any] = {

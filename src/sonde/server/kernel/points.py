@@ -38,6 +38,9 @@ CRASH_POINTS: Mapping[str, Point] = {
     "engine.start": Point("the claims of a dead process are given up (SQLite: there is one process)"),
     "keyring.create": Point("a new session key"),
     "purge": Point("old delivery bodies and used tokens are removed"),
+    "job.stumble": Point("a job raised for one row: the row rests", story=False),
+    "job.park": Point("a job raised five times for one row: the row is parked with a reason", story=False),
+    "job.recovered": Point("a row at which a job had raised went well", story=False),
     # GitHub calls: before the request leaves, and after the answer arrived but before it is written down
     "github.token": Point("an installation token is asked for"),
     "github.workflow": Point("a workflow file is read for its inputs"),

@@ -105,11 +105,13 @@ def on_workflow_run(tx: Tx, event: object) -> Done | Ignored:
 def mirror(db: Database, trigger_id: str, site_url: str) -> bool:
     """Write down the check run of a trigger and the comment of its pull request as effects."""
     with db.write("trigger.mirror") as tx:
-        trigger = triggers.trigger(tx, trigger_id, lock=True)
+        trigger = triggers.trigger(tx, trigger_id)
         if trigger is None:
             return False
         repository = workspaces.repository(tx, trigger.repository_id)
-        pull = store.get(tx, trigger.repository_id, trigger.number)
+        # the pull request first: another replica that mirrors a sibling must not write an older picture over ours
+        pull = store.get(tx, trigger.repository_id, trigger.number, lock=True)
+        trigger = triggers.trigger(tx, trigger_id, lock=True) or trigger
         if repository is None or pull is None:
             triggers.set_mirrored(tx, trigger.id, trigger.version)
             return False
