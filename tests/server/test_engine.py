@@ -33,7 +33,7 @@ def poisoned(name, bad=lambda row: True):
             if not bad(row):
                 return job.run(loop, row)
             raised.append(row)
-            raise PoisonError("boom")
+            raise PoisonError("boom \x00 \udc80\nsecret parameters")
 
         return replace(job, run=run) if job.name == name else job
 
@@ -108,6 +108,7 @@ def test_a_row_for_which_a_job_raises_five_times_is_parked_with_a_reason_that_pe
     assert len(raised) == jobs.TRIES
     assert "boom" in seen(world, pull)
     assert "gave up" in seen(world, pull)
+    assert "secret" not in seen(world, pull)
     assert rows(world, stumbles.every) == {}
 
 

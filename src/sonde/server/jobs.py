@@ -157,7 +157,10 @@ def _one(loop: Loop, job: Job, item: str, stumbled: bool) -> bool:  # noqa: FBT0
 def _count(loop: Loop, job: Job, item: str, error: Exception) -> bool:
     """Let a row rest after an exception, longer each time; park it after TRIES. Returns whether people see a change."""
     lines = str(error).splitlines() or [""]  # SQLAlchemy's further lines show parameters: not for people
-    reason = f"{type(error).__name__}: {lines[0][:200]}"
+    said = (
+        lines[0][:200].encode(errors="replace").decode().replace("\x00", "")
+    )  # what raises may be what no column holds
+    reason = f"{type(error).__name__}: {said}"
     with loop.db.write("job.stumble") as tx:
         tries = stumbles.count(tx, job.name, item, reason, PAUSES)
     if tries < TRIES:
