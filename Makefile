@@ -20,10 +20,13 @@ demo: .venv/ready ## show the whole loop: no account, no network
 test: .venv/ready ## all tests, on SQLite and on PostgreSQL
 	@$(RUN) pytest -n auto
 
+bench: .venv/ready ## time ourselves beside floors and peers
+	@$(RUN) python -m bench
+
 check: .venv/ready ## format, lint, types, architecture
 	@$(RUN) ruff format --check . && $(RUN) ruff check . && $(RUN) mypy && $(RUN) pytest -q tests/test_architecture.py
 
 format: .venv/ready ## format and mend what ruff can mend
 	@$(RUN) ruff format . && $(RUN) ruff check --fix .
 
-.PHONY: help setup demo test check format
+.PHONY: help setup demo test bench check format
