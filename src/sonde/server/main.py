@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from contextlib import closing
 from typing import Any
 from urllib.parse import quote
 
@@ -17,6 +18,7 @@ from sonde.server.kernel import log as logs
 from sonde.server.kernel.log import log
 from sonde.server.settings import Settings
 from sonde.server.web import signin
+from sonde.server.wiring import Site
 
 
 @click.command(
@@ -60,6 +62,12 @@ def load(given: dict[str, Any]) -> Settings:
 
 def _run(settings: Settings) -> None:
     site = start.built(settings)
+    with closing(site.db):
+        _serve(site)
+
+
+def _serve(site: Site) -> None:
+    settings = site.settings
     start.open_database(site.db)
     sock = start.listen(settings)
     engine = Engine(site.loop, poll=settings.poll_seconds, body_days=settings.delivery_body_days)
