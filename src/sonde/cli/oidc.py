@@ -27,6 +27,8 @@ def sign_in(settings: ProSettings, wire: Transport, user_agent: str) -> str:
 
 def mint(settings: ProSettings, wire: Transport, user_agent: str) -> str:
     """GitHub's OIDC token for the control plane's audience. https only, no retry."""
+    if settings.id_token:
+        return settings.id_token
     if not (settings.oidc_request_url and settings.oidc_request_token):
         raise SignInError(f"failed to get GitHub OIDC token: {NOT_IN_ACTIONS}", hints=SIGN_IN_HINTS)
     where = urlsplit(settings.oidc_request_url)
@@ -35,7 +37,7 @@ def mint(settings: ProSettings, wire: Transport, user_agent: str) -> str:
             f"failed to get GitHub OIDC token: ACTIONS_ID_TOKEN_REQUEST_URL must use https scheme, got {where.scheme!r}"
         )
     query = [pair for pair in parse_qsl(where.query, keep_blank_values=True) if pair[0] != "audience"]
-    query = sorted([*query, ("audience", exchange.AUDIENCE)], key=lambda pair: pair[0])
+    query = sorted([*query, ("audience", settings.audience or exchange.AUDIENCE)], key=lambda pair: pair[0])
     url = urlunsplit(where._replace(query=urlencode(query)))
     headers = {"Authorization": f"Bearer {settings.oidc_request_token}", "User-Agent": user_agent}
     try:

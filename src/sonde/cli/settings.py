@@ -19,6 +19,8 @@ class ProSettings:
     run_id: str = ""
     oidc_request_url: str = ""
     oidc_request_token: str = ""
+    audience: str = ""  # of GitHub's token, where it is not the protocol's
+    id_token: str = ""  # a token of GitHub's that was minted already
     max_payload_bytes: int = DEFAULT_MAX_PAYLOAD
 
     def url(self, path: str) -> str:

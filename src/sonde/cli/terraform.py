@@ -60,6 +60,15 @@ def command(ctx: click.Context, words: tuple[str, ...]) -> int:
 
 
 def _terraform(home: Project, call: Call) -> int:
+    if call.on("dry-run") or not home.config.get("auth.integrations"):
+        return _run(home, call)
+    from sonde.cli.sts.broker import brokered
+
+    with brokered(home) as equipped:
+        return _run(equipped, call)
+
+
+def _run(home: Project, call: Call) -> int:
     from sonde.cli.tf import instance, many
     from sonde.cli.tf.execute import execute
 

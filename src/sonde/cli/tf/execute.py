@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from sonde.cli.errors import CliError
 from sonde.cli.project import Project
+from sonde.cli.sts.integrations import PROVIDER
 from sonde.cli.tf import environment, files, run, status, steps
 from sonde.cli.tf.argv import Call
 from sonde.cli.tf.instance import Instance, require_folder
@@ -88,8 +90,17 @@ def _refuse_unsupported(home: Project, instance: Instance) -> None:
         )
     for section, below, what in NOT_DONE:
         value = instance.section(section)
-        if value.get(below) if below else value:
+        if _asked_for(value, below):
             home.log.warning(what, component=instance.component, section=section)
+
+
+def _asked_for(section: Mapping[str, Any], below: str) -> bool:
+    """Whether a section asks for something. An identity of the control plane's own is not assumed, but used (`sts`)."""
+    if below != "identities":
+        return bool(section.get(below) if below else section)
+    entries = section.get(below)
+    others = entries.values() if isinstance(entries, Mapping) else ()
+    return any(not isinstance(entry, Mapping) or entry.get("kind") != PROVIDER for entry in others)
 
 
 def write_files(instance: Instance, switches: Switches, *, varfile: bool) -> None:
