@@ -1,12 +1,28 @@
 """Structured logs: one event a line, with ids bound once per request or job."""
 
 import logging
+import re
 import sys
 from typing import Any
 
 import structlog
 
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
+
+
+# The second wall (reliability.md T15): nothing logs a secret, but a library's message may carry one.
+_SECRET = re.compile(r"eyJ[\w-]{10,}\.[\w-]+\.[\w-]+|sonde_[\w-]{43}|(?i:bearer)\s+[^\s'\",]+")
+_ROW = re.compile(
+    r"^DETAIL:.*?(?=^HINT:|^CONTEXT:|^\[SQL|^\(Background|^The above|^During handling|\Z)", re.MULTILINE | re.DOTALL
+)
+
+
+def scrub(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Take tokens, and the rows that PostgreSQL quotes in its DETAIL, out of an event's texts."""
+    return {
+        name: _ROW.sub("DETAIL: (a row, hidden)\n", _SECRET.sub("(hidden)", value)) if isinstance(value, str) else value
+        for name, value in event.items()
+    }
 
 
 def configure(*, json_lines: bool, level: str = "info") -> None:
@@ -18,6 +34,7 @@ def configure(*, json_lines: bool, level: str = "info") -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
+            scrub,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
