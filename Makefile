@@ -18,7 +18,7 @@ demo: .venv/ready ## show the whole loop: no account, no network
 	@$(RUN) sonde demo
 
 test: .venv/ready ## all tests, on SQLite and on PostgreSQL
-	@$(RUN) pytest -n auto
+	@$(RUN) pytest -n auto --dist worksteal
 
 bench: .venv/ready ## time ourselves beside floors and peers
 	@$(RUN) python -m bench

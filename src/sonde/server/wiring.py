@@ -1,5 +1,6 @@
 """The composition root: what answers which request, which event goes where, how each effect is sent. Tables to read."""
 
+import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -23,6 +24,7 @@ from sonde.server.instances import pages as instance_pages
 from sonde.server.jobs import Loop
 from sonde.server.kernel.db import Database
 from sonde.server.kernel.http import Call, Reply
+from sonde.server.kernel.tls import outgoing
 from sonde.server.locks import api as locks
 from sonde.server.locks import pages as lock_pages
 from sonde.server.pulls import api as pulls
@@ -120,10 +122,9 @@ class Site:
 def build(settings: Settings) -> Site:
     """Put a server together; opens no connection yet but reads the App's key. Raises OSError where that file is missing."""
     db = Database(settings.url_of_database)
-    trust = Trust(
-        db, settings.oidc_issuers, audiences(settings), Jwks(fetch_with(settings.ca_file), _clock(db)), KeyRing(db)
-    )
-    github = _github(settings)
+    tls = outgoing(settings.ca_file)
+    trust = Trust(db, settings.oidc_issuers, audiences(settings), Jwks(fetch_with(tls), _clock(db)), KeyRing(db))
+    github = _github(settings, tls)
     settle, lease = int(settings.dispatch_settle_seconds * 1000), int(settings.effect_lease_seconds * 1000)
     delivery = Delivery(db, github, SENDERS, OUTCOMES, settle, lease) if github else None
     return Site(settings, db, trust, Loop(db, github, delivery, dict(EVENTS), settings.url))
@@ -142,8 +143,8 @@ def _clock(db: Database) -> Callable[[], int]:
     return now
 
 
-def _github(settings: Settings) -> GitHub | None:
+def _github(settings: Settings, tls: ssl.SSLContext) -> GitHub | None:
     if settings.github_missing:
         return None
     key = Path(str(settings.github_app_private_key_file)).read_text()
-    return GitHub(settings.github_api_url, settings.github_app_id, key, settings.ca_file)
+    return GitHub(settings.github_api_url, settings.github_app_id, key, tls)

@@ -4,7 +4,6 @@ import json
 import ssl
 import threading
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -25,20 +24,15 @@ class KeysUnavailableError(Exception):
     """The issuer's keys cannot be had and the token's key is not among those we know."""
 
 
-def fetch_with(ca_file: Path | None) -> Callable[[str], bytes]:
+def fetch_with(tls: ssl.SSLContext) -> Callable[[str], bytes]:
     """A GET for small documents: https (http only on loopback), no redirect, 5 seconds, capped."""
-    context = ssl.create_default_context()
-    if ca_file:
-        context.load_verify_locations(ca_file)
 
     def fetch(url: str) -> bytes:
         parts = urlsplit(url)
         if parts.scheme != "https" and parts.hostname not in ("127.0.0.1", "localhost", "::1"):
             raise KeysUnavailableError(f"{url} is not https")
         try:
-            with httpx2.Client(
-                verify=context, timeout=5, follow_redirects=False
-            ) as client:  # rare: no connection is kept
+            with httpx2.Client(verify=tls, timeout=5, follow_redirects=False) as client:  # rare: no connection is kept
                 answer = client.get(url)
         except httpx2.HTTPError as error:
             raise KeysUnavailableError(f"{url}: {error}") from error

@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import gidgethub
@@ -70,12 +69,9 @@ class Run:
 class GitHub:
     """One App on one GitHub. Thread-safe."""
 
-    def __init__(self, api_url: str, app_id: str, private_key: str, ca_file: Path | None) -> None:
-        context = ssl.create_default_context()
-        if ca_file:
-            context.load_verify_locations(ca_file)
+    def __init__(self, api_url: str, app_id: str, private_key: str, tls: ssl.SSLContext) -> None:
         self._api, self._app_id, self._key = api_url.rstrip("/"), app_id, private_key
-        self._http = httpx2.Client(verify=context, timeout=httpx2.Timeout(20, connect=5))
+        self._http = httpx2.Client(verify=tls, timeout=httpx2.Timeout(20, connect=5))
         self._tokens: dict[int, tuple[str, float]] = {}
         self._lock = threading.Lock()
 
