@@ -91,8 +91,10 @@ class _Lane:
         self._failures = 0
 
     def _run(self) -> None:
-        while not self._stop.is_set():
+        while True:
             self.wake.clear()
+            if self._stop.is_set():  # after the clear: `stop` sets this first, then wakes
+                return
             try:
                 changed = jobs.pump(self._loop, self._table, self._stop.is_set)
                 self._quiet()
