@@ -1,12 +1,22 @@
 """`sonde pro with-lock` as a process, by a static token and as a job of GitHub Actions, against a real control plane."""
 
+import io
 import itertools
 import signal
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 
+from sonde.cli import client, grip
+from sonde.cli.errors import RefusedError
+from sonde.cli.git import Repository
+from sonde.cli.log import Log
+from sonde.cli.process import Process
+from sonde.cli.settings import ProSettings
+from sonde.cli.transport import Transport
+from sonde.cli.with_lock import Watch, renew
 from sonde.wire import locks
 
 names = (f"with-{number}" for number in itertools.count())
@@ -151,6 +161,58 @@ def test_ctrl_c_reaches_the_command_once_and_the_lock_is_given_back(control, sta
     out, err = child.communicate(timeout=30)
     assert (child.returncode, out) == (7, "told SIGINT\n"), err
     assert not control.locks()[f"dev/{name}"]["live"]
+
+
+@pytest.fixture
+def watch(plane, tls_plane, pki, tmp_path):
+    """A job that holds lock `a` with fence 1, signed in by OIDC, whose time is over in a minute."""
+    process = Process({}, tmp_path, io.StringIO(), io.StringIO(), now=time.time, sleep=time.sleep)
+    where = {"oidc_request_url": f"{tls_plane.url}/token", "oidc_request_token": "ask", "workspace_id": "ws_1"}
+    settings = ProSettings(base_url=plane.url, **where)
+    tls_plane.says((200, {"value": "jwt"}))
+    wire = Transport({"SSL_CERT_FILE": str(pki / "ca.pem")})
+    session = client.Session(settings, process, Log(process.stderr, "off"), wire)
+    waiting = grip.Waiting(process, None, lambda: 40.0)
+    taken = grip.Grip("k", {"id": "a", "fence": 1}, 60.0)
+    return Watch(session, Repository(owner="acme", name="infra"), locks.LockRequest("k", ttl=60), taken, waiting, False)
+
+
+def again(lock_id, fence):
+    return 200, {"success": True, "data": {"id": lock_id, "fence": fence}}
+
+
+@pytest.mark.parametrize(
+    ("answer", "lost", "until"),
+    [
+        (again("a", 1), "", 100.0),
+        (again("b", 3), "another may have held it since", 100.0),
+        ((409, {"success": False, "errorMessage": "k is locked by octo-dev"}), "k is locked by octo-dev", 60.0),
+    ],
+)
+def test_a_renewed_lock_is_the_same_one_or_it_was_lost(watch, plane, answer, lost, until):
+    plane.says(answer)
+    said = renew(watch)
+    assert (said == "") if not lost else (lost in said)
+    assert watch.taken.until == until
+
+
+def test_a_session_that_is_over_is_replaced_and_the_lock_renewed(watch, plane):
+    refused = (401, {"success": False, "errorMessage": "expired"})
+    plane.says(refused, (200, {"success": True, "data": {"token": "fresh"}}), again("a", 1))
+    assert renew(watch) == ""
+    assert [seen.path for seen in plane.seen] == ["/api/v1/locks", "/api/v1/auth/github-oidc", "/api/v1/locks"]
+    assert plane.seen[2].headers["authorization"] == "Bearer fresh"
+
+
+def test_waiting_signs_in_again_once_and_a_second_refusal_is_final(watch, plane):
+    refused = (401, {"success": False, "errorMessage": "not you"})
+    plane.says(refused, (200, {"success": True, "data": {"token": "fresh"}}), refused)
+    naps = []
+    process = replace(watch.session.process, sleep=naps.append)
+    waiting = grip.Waiting(process, 100.0, lambda: 0.0)
+    with pytest.raises(RefusedError, match="not you"), grip.held(watch.session, watch.request, waiting):
+        pass
+    assert (len(plane.seen), len(naps)) == (3, 1)
 
 
 def test_a_server_that_does_not_unlock_does_not_hide_how_the_command_ended(sonde, plane):

@@ -53,6 +53,7 @@ class Waiting:
     since: float = field(init=False)
     told: object = None
     last_line: float = 0.0
+    signed_in_again: bool = False  # after a 401; the next one is final
 
     def __post_init__(self) -> None:
         self.since = self.monotonic()
@@ -106,10 +107,13 @@ def _attempt(session: client.Session, request: locks.LockRequest, waiting: Waiti
     try:
         return client.lock(session, request)
     except ApiError as error:
-        if waiting.timeout is None or not worth_waiting(error, static=session.is_static):
+        refused = isinstance(error, RefusedError) and error.status == 401
+        final = refused and waiting.signed_in_again
+        if waiting.timeout is None or final or not worth_waiting(error, static=session.is_static):
             raise
-        if isinstance(error, RefusedError) and error.status == 401:
+        if refused:
             session.refresh()
+        waiting.signed_in_again = refused
         return error
 
 

@@ -6,7 +6,7 @@ request with it is a new holder's), so its lock is taken for long, and only look
 
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from subprocess import Popen
 from typing import Any
@@ -101,9 +101,10 @@ def watched(watch: Watch, work: Callable[[Callable[["Popen[bytes]"], None]], int
     try:
         return work(started)
     finally:
-        watch.over.set()
-        if beat.ident is not None:
-            beat.join()
+        with signals.held_back():  # a renewal under way must not come after the unlock
+            watch.over.set()
+            if beat.ident is not None:
+                beat.join()
 
 
 def _beat(watch: Watch) -> None:
@@ -129,12 +130,10 @@ def renew(watch: Watch) -> str:
     """Why the lock is lost, or nothing. Raises ApiError where that is not known."""
     before = watch.waiting.monotonic()
     try:
-        granted = client.lock(watch.session, watch.request)
+        granted = _lock_again(watch)
     except RefusedError as error:
         if error.status == 409:
             return error.message.rpartition("API response error: ")[2]
-        if error.status == 401:
-            watch.session.refresh()
         raise
     first = watch.taken.granted
     watch.taken.granted = granted
@@ -143,6 +142,17 @@ def renew(watch: Watch) -> str:
         return ""
     # We hold the key again, but in between another may have held it: what the command saw may be out of date.
     return "it had ended, and another may have held it since"
+
+
+def _lock_again(watch: Watch) -> Mapping[str, Any]:
+    """The same lock once more. A session lasts an hour (ruling 4), a command may last longer."""
+    try:
+        return client.lock(watch.session, watch.request)
+    except RefusedError as error:
+        if error.status != 401:
+            raise
+    watch.session.refresh()
+    return client.lock(watch.session, watch.request)
 
 
 def look(watch: Watch) -> str:
