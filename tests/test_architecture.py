@@ -18,7 +18,19 @@ CONTINENTS = {
     "demo": {"sandbox", "wire"},
 }
 # domains of the server, in order: each may import those before it (docs/adr/0006), the kernel always
-DOMAINS = ("workspaces", "auth", "locks", "instances", "github", "dispatches", "affected", "webhooks", "pulls")
+DOMAINS = (
+    "workspaces",
+    "auth",
+    "chunks",
+    "locks",
+    "instances",
+    "executions",
+    "github",
+    "dispatches",
+    "affected",
+    "webhooks",
+    "pulls",
+)
 # files inside a domain, inward only: a file may import those of its domain that are listed for it
 LAYERS = {"model": set(), "decide": {"model"}, "store": {"model"}}
 LAYER_FILES = {"service", "api", "pages", "store", "decide"}

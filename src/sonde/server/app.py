@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from importlib import resources
 
@@ -25,7 +26,7 @@ from sonde.server.web import door as pages
 from sonde.server.web.model import PageHandler
 from sonde.server.web.render import Renderer
 from sonde.server.webhooks import api as webhooks
-from sonde.server.wiring import EXCHANGE, PAGES, ROUTES, ApiRoute, Site
+from sonde.server.wiring import EXCHANGE, OLD_PATHS, OLD_PREFIX, PAGES, ROUTES, ApiRoute, Site
 from sonde.wire.envelope import Envelope, ErrorTag
 from sonde.wire.limits import WEBHOOK_CAP, cap_of
 
@@ -69,6 +70,11 @@ def make_app(site: Site, engine: Engine) -> FastAPI:
     app = FastAPI(title="Sonde", openapi_url=None, docs_url=None, redoc_url=None, lifespan=lifespan)
     app.add_middleware(CollapseSlashes)
     app.mount(PREFIX.rstrip("/"), _api(site, engine))
+    for path, handlers in _by_path():
+        if path in OLD_PATHS:
+            app.add_route(
+                OLD_PREFIX + path, _door(path, partial(_authorized, site, engine, handlers)), methods=list(handlers)
+            )
     receive = partial(_webhook, site, engine)
     app.add_route("/webhooks/github", _door("webhooks/github", receive, cap=WEBHOOK_CAP), methods=["POST"])
     app.add_route("/healthz", _healthz, methods=["GET"])
@@ -150,7 +156,7 @@ def _authorized(site: Site, engine: Engine, routes: dict[str, ApiRoute], call: C
     structlog.contextvars.bind_contextvars(credential=actor.credential_id)
     route = routes["GET" if call.method == "HEAD" else call.method]
     auth.permit(actor, route.permission)
-    reply = route.handler(site.db, actor, call)
+    reply = route.handler(site.db, actor, replace(call, site_url=site.settings.url))
     engine.nudge()
     return reply
 

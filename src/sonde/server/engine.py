@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 from sonde.server import jobs
 from sonde.server.auth import store as auth
+from sonde.server.executions import store as executions
 from sonde.server.github import store as effects
 from sonde.server.kernel.db import Database
 from sonde.server.kernel.http import unavailable
@@ -66,8 +67,9 @@ class Engine:
         with db.write("purge") as tx:
             bodies = deliveries.purge_bodies(tx, now - int(self._body_days * 86_400_000))
             tokens = auth.purge(tx)
+            old = executions.purge(tx)
         self._purged_at = now
-        log.info("purged", delivery_bodies=bodies, credentials=tokens)
+        log.info("purged", delivery_bodies=bodies, credentials=tokens, executions=old)
 
 
 class _Lane:

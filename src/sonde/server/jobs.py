@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from sonde.server.affected import service as affected
 from sonde.server.affected import store as uploads
+from sonde.server.chunks import service as chunks
+from sonde.server.chunks import store as batches
 from sonde.server.dispatches import follow
 from sonde.server.dispatches import service as dispatches
 from sonde.server.dispatches import store as triggers
@@ -96,6 +98,12 @@ OUR_ROWS: tuple[Job, ...] = (
         lambda _, tx, limit: triggers.unmirrored_triggers(tx, limit),
         lambda loop, trigger: pulls.mirror(loop.db, trigger, loop.site_url),
         lambda _, tx, trigger, because: triggers.park_mirror(tx, trigger, because),
+    ),
+    Job(
+        "batches",
+        lambda _, tx, limit: batches.expired(tx, limit),
+        lambda loop, batch: chunks.forget(loop.db, batch),
+        lambda _, tx, batch, because: batches.rest(tx, batch, because),
     ),
 )
 AT_GITHUB: tuple[Job, ...] = (

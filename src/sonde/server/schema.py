@@ -2,7 +2,9 @@
 
 from sonde.server.affected import store as affected
 from sonde.server.auth import store as auth
+from sonde.server.chunks import store as chunks
 from sonde.server.dispatches import store as dispatches
+from sonde.server.executions import store as executions
 from sonde.server.github import store as github
 from sonde.server.instances import store as instances
 from sonde.server.kernel.db import metadata
@@ -13,6 +15,20 @@ from sonde.server.web import store as web
 from sonde.server.webhooks import store as webhooks
 from sonde.server.workspaces import store as workspaces
 
-STORES = (workspaces, auth, locks, instances, github, dispatches, affected, pulls, webhooks, web, stumbles)
+STORES = (
+    workspaces,
+    auth,
+    chunks,
+    locks,
+    instances,
+    executions,
+    github,
+    dispatches,
+    affected,
+    pulls,
+    webhooks,
+    web,
+    stumbles,
+)
 
 __all__ = ["STORES", "metadata"]

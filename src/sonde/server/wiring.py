@@ -16,6 +16,7 @@ from sonde.server.auth.sessions import KeyRing
 from sonde.server.dispatches import api as dispatches
 from sonde.server.dispatches.sender import CancelSender, DispatchSender
 from sonde.server.dispatches.service import on_outcome
+from sonde.server.executions import api as executions
 from sonde.server.github.client import GitHub
 from sonde.server.github.deliver import Delivery, OnOutcome, Sender
 from sonde.server.github.model import Kind
@@ -53,11 +54,23 @@ ROUTES: tuple[ApiRoute, ...] = (
     ApiRoute("POST", "locks", Permission.LOCKS_CREATE, locks.lock),
     ApiRoute("DELETE", "locks", Permission.LOCKS_DELETE, locks.unlock),
     ApiRoute("POST", "affected-stacks", Permission.AFFECTED_CREATE, affected.upload),
+    ApiRoute("POST", "instances", Permission.INSTANCES_CREATE, instances.upload),
     ApiRoute("PATCH", "repos/{owner:path}/{repo}/instances", Permission.INSTANCES_UPDATE, dispatches.status),
+    ApiRoute(
+        "PATCH",
+        "repos/{owner}/{repo}/instances/{stack}/{component:path}",
+        Permission.INSTANCES_UPDATE,
+        dispatches.status,
+    ),
     ApiRoute("GET", "repos/{owner:path}/{repo}/instances", Permission.STATUS_READ, instances.listed),
+    ApiRoute("POST", "atmos/exec", Permission.EXEC_CREATE, executions.report),
+    ApiRoute("POST", "atmos/exec/data", Permission.EXEC_CREATE, executions.upload),
+    ApiRoute("GET", "atmos/exec/data/{result}", Permission.STATUS_READ, executions.result),
     ApiRoute("GET", "repos/{owner}/{repo}/locks", Permission.STATUS_READ, locks.listed),
     ApiRoute("GET", "repos/{owner}/{repo}/pulls/{number}", Permission.STATUS_READ, pulls.show),
 )
+OLD_PREFIX = "/api/"  # where clients before 1.180 look for these, with a static token (product.md §2.10)
+OLD_PATHS = frozenset({"affected-stacks", "locks"})
 EXCHANGE = ("POST", "auth/github-oidc", auth.exchange)
 
 

@@ -14,6 +14,7 @@ class ErrorTag(StrEnum):
     FORBIDDEN = "Forbidden"
     NOT_FOUND = "NotFound"
     METHOD_NOT_ALLOWED = "MethodNotAllowed"
+    BATCH_CONFLICT = "BatchConflict"
     LOCK_CONFLICT = "LockConflict"
     LOCK_NOT_FOUND = "LockNotFound"
     PAYLOAD_TOO_LARGE = "PayloadTooLarge"
@@ -26,7 +27,10 @@ class ErrorTag(StrEnum):
 
 @dataclass(frozen=True)
 class Envelope:
-    """`data` is an object or absent, never a list or text: real clients fail to decode those."""
+    """`data` is an object or absent, never a list or text: real clients fail to decode those.
+
+    `url` stands beside `data` in the answer of `atmos/exec/data` alone (product.md §2.8).
+    """
 
     success: bool
     status: int
@@ -36,6 +40,7 @@ class Envelope:
     error_message: str | None = None
     trace_id: str | None = None
     context: Mapping[str, Any] | None = None
+    url: str | None = None
 
     JSON: ClassVar[Mapping[str, str]] = {
         "error_tag": "errorTag",

@@ -1,23 +1,30 @@
 """`POST /api/v1/affected-stacks`."""
 
 from sonde.server.affected import service
+from sonde.server.affected.model import Content
 from sonde.server.auth.model import Actor
+from sonde.server.chunks import service as chunks
 from sonde.server.kernel.db import Database
-from sonde.server.kernel.http import Call, RefusedError, Reply, decode
+from sonde.server.kernel.http import Call, Reply, decode
 from sonde.server.kernel.log import log
 from sonde.wire.affected import AffectedUpload
-from sonde.wire.envelope import ErrorTag
 
 
 def upload(db: Database, actor: Actor, call: Call) -> Reply:
-    """Store what a change affects, then answer 200; it is acted on from its row."""
+    """Store what a change affects, or a part of it, then answer 200; a whole upload is acted on from its row."""
     body = decode(AffectedUpload, call.body)
-    if body.batch_id is not None and (body.batch_total or 1) > 1:
-        raise RefusedError(
-            400,
-            ErrorTag.BAD_REQUEST,
-            "This server does not assemble chunked uploads yet. Raise settings.pro.max_payload_bytes in atmos.yaml to 33554432 and upload again.",
-        )
-    upload_id = db.submit("upload.receive", lambda tx: service.receive(tx, actor, body)).result()
+    content = service.content_of(body)
+    if chunks.check(body):
+        return _part(db, actor, call, body, content)
+    upload_id = db.submit("upload.receive", lambda tx: service.receive(tx, actor, body, content)).result()
     log.info("upload.received", upload=upload_id, head_sha=body.head_sha, items=len(body.stacks))
     return Reply({"id": upload_id})
+
+
+def _part(db: Database, actor: Actor, call: Call, body: AffectedUpload, content: Content) -> Reply:
+    digest = chunks.digest_of(call.body)
+    upload_id, missing = db.submit(
+        "upload.receive", lambda tx: service.receive_part(tx, actor, body, content, digest=digest)
+    ).result()
+    log.info("upload.part", upload=upload_id, batch=body.batch_id, part=body.batch_index, missing=missing)
+    return Reply({"id": upload_id, "missing": missing})

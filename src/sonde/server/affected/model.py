@@ -35,6 +35,18 @@ class Upload:
 
 
 @dataclass(frozen=True)
+class Content:
+    """What an upload, or a part of one, says, ready to be stored: `items` as JSON text, and the digest of each item."""
+
+    items: str
+    digests: tuple[str, ...]
+
+    def packed(self) -> bytes:
+        """As it is kept until the other parts of the upload are here."""
+        return f"{','.join(self.digests)}\n{self.items}".encode()
+
+
+@dataclass(frozen=True)
 class Match:
     """The upload answers this trigger; `repeated` where its content came before."""
 

@@ -2,13 +2,15 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from sonde.server.affected import decide, store
-from sonde.server.affected.model import Match, Upload, UploadState, Wait
+from sonde.server.affected.model import Content, Match, Upload, UploadState, Wait
 from sonde.server.auth.model import Actor
 from sonde.server.auth.service import repository_for
+from sonde.server.chunks import service as chunks
 from sonde.server.dispatches import service as dispatches
 from sonde.server.dispatches import store as triggers
 from sonde.server.instances import store as instances
@@ -25,29 +27,47 @@ MAX_DEPTH = 64
 MAX_SHA = 64  # hex digits of a SHA-256 repository
 
 
-def receive(tx: Tx, actor: Actor, body: AffectedUpload) -> str:
+def receive(tx: Tx, actor: Actor, body: AffectedUpload, content: Content) -> str:
     """Store an upload; returns its id. The same content from the same session within minutes is one upload.
 
     A static token is shared by jobs: the same content from it may be the merge's, so `decide.match` tells the retries.
     Raises RefusedError 400 for a body that names no commit, 403 for another repository.
     """
+    return _stored(tx, actor, _repository(tx, actor, body), body, content)
+
+
+def receive_part(
+    tx: Tx, actor: Actor, body: AffectedUpload, content: Content, *, digest: str
+) -> tuple[str | None, int]:
+    """Store a part of an upload; the last one stores the upload, and nothing acts on a part before (protocol.md §6.4).
+
+    Returns the upload's id, once it is whole, and how many parts are missing. Raises RefusedError like `receive`, and 409.
+    """
+    repository_id = _repository(tx, actor, body)
+    part = chunks.part_of(actor, repository_id, body, digest=digest, keep=content.packed())
+    return chunks.take(tx, part, lambda whole: _stored(tx, actor, repository_id, body, joined(whole.bodies)))
+
+
+def _repository(tx: Tx, actor: Actor, body: AffectedUpload) -> str:
     if not body.head_sha:
         raise RefusedError(
             400, ErrorTag.BAD_REQUEST, "head_sha is empty: the upload does not say which commit it speaks of."
         )
     if len(body.head_sha) > MAX_SHA:
         raise RefusedError(400, ErrorTag.BAD_REQUEST, f"head_sha is no commit: {body.head_sha[:MAX_SHA]}…")
-    repository = repository_for(tx, actor, body.repo_owner, body.repo_name)
-    items = tuple(stripped(item) for item in body.stacks)
+    return repository_for(tx, actor, body.repo_owner, body.repo_name).id
+
+
+def _stored(tx: Tx, actor: Actor, repository_id: str, body: AffectedUpload, content: Content) -> str:
     upload = Upload(
         id=new_id("upl", tx.now),
-        repository_id=repository.id,
+        repository_id=repository_id,
         head_sha=body.head_sha.lower(),
         base_sha=body.base_sha.lower(),
         event_name=str(actor.claims.get("event_name", "")),
         ref=str(actor.claims.get("ref", "")),
-        items=items,
-        digest=digest(items, body.base_sha),
+        items=(),
+        digest=digest(content, body.base_sha),
         received_at=tx.now,
         state=UploadState.WAITING,
         because="just arrived",
@@ -55,8 +75,25 @@ def receive(tx: Tx, actor: Actor, body: AffectedUpload) -> str:
     )
     if actor.claims and (first := store.same_from(tx, actor.credential_id, upload)):
         return first
-    store.put(tx, upload, actor.credential_id)
+    store.put(tx, upload, actor.credential_id, content.items)
     return upload.id
+
+
+def content_of(body: AffectedUpload) -> Content:
+    """What an upload says, without what dispatching does not need. Raises RefusedError 400 for one nested too deeply."""
+    items = [to_json(stripped(item)) for item in body.stacks]
+    digests = (hashlib.sha256(json.dumps(_ordered(item), sort_keys=True).encode()).hexdigest() for item in items)
+    return Content(json.dumps(items), tuple(digests))
+
+
+def joined(parts: Sequence[bytes]) -> Content:
+    """The packed parts of an upload as one content; no item is read, so that it is quick under the database's lock."""
+    items, digests = [], []
+    for part in parts:
+        head, _, text = part.decode().partition("\n")
+        digests += head.split(",") if head else []
+        items += [text[1:-1]] if len(text) > 2 else []
+    return Content(f"[{', '.join(items)}]", tuple(digests))
 
 
 def stripped(item: AffectedItem, depth: int = 0) -> AffectedItem:
@@ -77,10 +114,9 @@ def stripped(item: AffectedItem, depth: int = 0) -> AffectedItem:
     )
 
 
-def digest(items: tuple[AffectedItem, ...], base_sha: str) -> str:
+def digest(content: Content, base_sha: str) -> str:
     """What two uploads of the same content share, whatever the order of their items (the client's order is random)."""
-    parts = sorted(json.dumps(_ordered(to_json(item)), sort_keys=True) for item in items)
-    return hashlib.sha256(json.dumps([base_sha, parts]).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([base_sha, sorted(content.digests)]).encode()).hexdigest()
 
 
 def _ordered(item: Any) -> Any:

@@ -49,8 +49,8 @@ def _upload(row: Row[Any]) -> Upload:
     )
 
 
-def put(tx: Tx, upload: Upload, credential_id: str) -> None:
-    """Store an upload, to be looked at now."""
+def put(tx: Tx, upload: Upload, credential_id: str, items: str | None = None) -> None:
+    """Store an upload, to be looked at now; `items` is their JSON text where the caller has it already."""
     tx.run(
         uploads.insert().values(
             id=upload.id,
@@ -60,7 +60,7 @@ def put(tx: Tx, upload: Upload, credential_id: str) -> None:
             base_sha=upload.base_sha,
             event_name=upload.event_name,
             ref=upload.ref,
-            items=json.dumps(to_json(upload.items)),
+            items=items if items is not None else json.dumps(to_json(upload.items)),
             digest=upload.digest,
             received_at=tx.now,
             state=upload.state,

@@ -17,6 +17,7 @@ class Permission(StrEnum):
     AFFECTED_CREATE = "affected_stacks:create"
     INSTANCES_CREATE = "instances:create"
     INSTANCES_UPDATE = "instances:update"
+    EXEC_CREATE = "exec:create"
     LOCKS_CREATE = "locks:create"
     LOCKS_DELETE = "locks:delete"
     STATUS_READ = "status:read"

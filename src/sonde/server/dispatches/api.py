@@ -2,7 +2,7 @@
 
 from sonde.server.auth.model import Actor
 from sonde.server.dispatches.model import InstanceName
-from sonde.server.dispatches.report import report
+from sonde.server.dispatches.report import Claim, report
 from sonde.server.github.events import millis
 from sonde.server.instances.decide import LEGACY, too_long
 from sonde.server.instances.model import Report
@@ -12,23 +12,23 @@ from sonde.server.kernel.log import log
 from sonde.wire.envelope import ErrorTag
 from sonde.wire.instances import InstanceStatus
 
+RUN_ID_HEADER = "x-atmos-pro-run-id"  # additive: our own client names the dispatch, the Go client does not
 COMMANDS = frozenset({"plan", "apply", "deploy", "remediate", "destroy"})
 
 
 def status(db: Database, actor: Actor, call: Call) -> Reply:
     """A command's exit code for one instance, named in the query (product.md §2.5)."""
     body = decode(InstanceStatus, call.body)
-    stack, component = call.query.get("stack", ""), call.query.get("component", "")
+    said = {**call.query, **call.parameters}  # clients before 1.196 name the instance in the path (product.md §2.5)
+    stack, component = said.get("stack", ""), said.get("component", "")
     if not stack or not component:
         raise RefusedError(400, ErrorTag.BAD_REQUEST, "The query must name stack and component.")
     if because := too_long(stack, component):
         raise RefusedError(400, ErrorTag.BAD_REQUEST, because)
     found = _report(body)
     owner, name = call.parameters["owner"], call.parameters["repo"]
-    instance = InstanceName(stack, component)
-    done = db.submit(
-        "instance.status", lambda tx: report(tx, actor, owner=owner, name=name, instance=instance, found=found)
-    ).result()
+    claim = Claim(InstanceName(stack, component), found, call.headers.get(RUN_ID_HEADER, ""))
+    done = db.submit("instance.status", lambda tx: report(tx, actor, owner=owner, name=name, claim=claim)).result()
     log.info(
         "instance.reported",
         stack=stack,

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from sonde.server.dispatches.model import ENDED, Advance, Conclusion, Dispatch, InstanceName, Move, State
+from sonde.server.dispatches.model import ENDED, Advance, Conclusion, Dispatch, InstanceName, Move, Origin, State
+from sonde.server.instances.decide import PROPOSING
 
 BLOCKED_LIMIT = 60 * 60 * 1000  # milliseconds a dispatch waits for a lock before it fails (product.md §4 #23)
 
@@ -114,3 +115,50 @@ def _walk(
     chain.pop()
     done.add(name)
     return ()
+
+
+OF_BRANCH = frozenset({"push", "schedule", "workflow_dispatch"})  # events whose runs check out the branch of their ref
+UNMERGED = "a plan of a change that is not merged tells nothing of what is deployed"
+
+
+def history_only(origin: Origin) -> str:
+    """Why a plan tells nothing of drift, as a sentence; empty where it looked at what is deployed (product.md §4 #16).
+
+    A run that we dispatched is judged by its dispatch. Any other plan counts when its signed claims say that it looked at
+    the default branch. A static token says neither event nor ref: its plan counts unless something newer is known, since
+    CI outside GitHub has nothing better to tell.
+    """
+    if origin.proposed is not None:
+        return UNMERGED if origin.proposed else ""
+    if not origin.event_name:
+        return f"a static token does not say which commit it planned, and {origin.newer}" if origin.newer else ""
+    return _elsewhere(origin)
+
+
+def _elsewhere(origin: Origin) -> str:
+    if origin.event_name in PROPOSING:
+        return UNMERGED
+    if origin.event_name not in OF_BRANCH:
+        return f"a plan from a {origin.event_name} event may have looked at any commit"
+    if not origin.default_branch:
+        return f"no webhook has named the default branch yet, so nobody knows whether {origin.ref} is it"
+    if origin.ref != f"refs/heads/{origin.default_branch}":
+        return f"it looked at {origin.ref}, not at the default branch {origin.default_branch}"
+    return ""
+
+
+def full_component(name: str, own: str | None, known: Sequence[tuple[str, bool]]) -> str:
+    """The path of a component that a client may have cut at its last slash (protocol.md §6.3).
+
+    `own` is the component that the run was dispatched for, `known` those of the stack that are `name` or end with `/name`,
+    each with whether an upload or an inventory declared it. The run's own comes first; then the exact name, if it is
+    declared: one that only reports have named may itself be a cut one. Then the only longer name, the declared before
+    others; else the name as it came.
+    """
+    if own is not None and (own == name or own.endswith(f"/{name}")):
+        return own
+    if "/" in name or (name, True) in known:
+        return name
+    longer = [item for item in known if item[0] != name]
+    declared = [item for item in longer if item[1]] or longer
+    return declared[0][0] if len(declared) == 1 else name

@@ -102,6 +102,22 @@ class Dispatch:
 
 
 @dataclass(frozen=True)
+class Origin:
+    """What is known of the command behind a report.
+
+    `proposed` is whether the dispatch behind its run looked at a change that is not merged, None without a dispatch.
+    `event_name` and `ref` are signed claims, empty for a static token. `newer` is what we know that is newer than a static
+    token's report, as a sentence; `default_branch` is empty until a webhook tells.
+    """
+
+    proposed: bool | None
+    event_name: str
+    ref: str
+    default_branch: str
+    newer: str
+
+
+@dataclass(frozen=True)
 class NewDispatch:
     """A dispatch as the plan of a trigger wants it, before it has an id."""
 

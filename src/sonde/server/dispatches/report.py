@@ -1,20 +1,19 @@
 """A run reports the exit code of its command: what that means for the instance and for the dispatch behind it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from sonde.server.auth.model import Actor
 from sonde.server.auth.service import repository_for
-from sonde.server.dispatches import service, store
-from sonde.server.dispatches.model import Dispatch, InstanceName, State
+from sonde.server.dispatches import decide, service, store
+from sonde.server.dispatches.model import ON_GITHUB, Dispatch, InstanceName, Origin, State
 from sonde.server.github import store as effects
 from sonde.server.github.model import EffectState
-from sonde.server.instances import decide
 from sonde.server.instances import store as instances
+from sonde.server.instances.decide import outcome, status_after
 from sonde.server.instances.model import Instance, Report, Status
 from sonde.server.kernel.db import Tx
 from sonde.server.kernel.ids import new_id
+from sonde.server.workspaces import store as workspaces
 
 
 @dataclass(frozen=True)
@@ -26,16 +25,35 @@ class Reported:
     because: str
 
 
-def report(tx: Tx, actor: Actor, *, owner: str, name: str, instance: InstanceName, found: Report) -> Reported:
-    """Take a report in; the very same one again changes nothing (protocol.md §8). Raises RefusedError 403."""
+@dataclass(frozen=True)
+class Claim:
+    """What a client says of one command; `hint` is its `atmos_pro_run_id`, which nothing signs."""
+
+    instance: InstanceName
+    found: Report
+    hint: str = ""
+
+
+def report(tx: Tx, actor: Actor, *, owner: str, name: str, claim: Claim) -> Reported:
+    """Take a report in; the very same one again changes nothing (protocol.md §8). Raises RefusedError 403.
+
+    A plan moves the status only if it looked at what is deployed (`decide.history_only`); history gets every report.
+    A static token names neither run nor commit. With a live dispatch of its instance it speaks for that one. Without, its
+    plan moves the status unless a run of ours ended after the command did, or a later command reported: then the token
+    may be a late retry of that run, or simply be older.
+    """
     repository = repository_for(tx, actor, owner, name)
-    of_run = store.by_run(tx, repository.id, actor.run_id) if actor.run_id is not None else None
-    instance = InstanceName(instance.stack, _full_component(tx, repository.id, instance, of_run))
-    dispatch = _dispatch_of(tx, actor, repository.id, instance, of_run)
+    found, of_run = claim.found, store.by_run(tx, repository.id, actor.run_id) if actor.run_id is not None else None
+    hinted = _hinted(tx, actor, repository.id, claim)
+    own = of_run or hinted
+    of_stack = own.instance.component if own and own.instance.stack == claim.instance.stack else None
+    known = instances.named_like(tx, repository.id, claim.instance.stack, claim.instance.component)
+    component = decide.full_component(claim.instance.component, of_stack, known)
+    instance = InstanceName(claim.instance.stack, component)
+    dispatch = _dispatch_of(tx, actor, instance, of_run, _awaiting(tx, actor, repository.id, instance, hinted))
     before = instances.get(tx, repository.id, instance.stack, instance.component)
-    outcome = decide.outcome(found)
-    proposed = _proposed(tx, actor.claims, dispatch)
-    status, because = decide.status_after(before.status if before else Status.UNKNOWN, outcome, proposed=proposed)
+    why = decide.history_only(_origin(tx, actor, before, dispatch or of_run, (repository.id, instance, found)))
+    status, because = status_after(before.status if before else Status.UNKNOWN, found, why)
     event = {
         "id": new_id("iev", tx.now),
         "repository_id": repository.id,
@@ -44,77 +62,104 @@ def report(tx: Tx, actor: Actor, *, owner: str, name: str, instance: InstanceNam
         "command": found.command,
         "exit_code": found.exit_code,
         "last_run": found.last_run,
-        "outcome": outcome,
+        "outcome": outcome(found),
         "status": status,
         "because": because,
         "dispatch_id": dispatch.id if dispatch else None,
         "run_id": actor.run_id,
     }
     if instances.reported_twice(tx, event):
-        return Reported(instance.component, status, "the same report came before")
+        return Reported(component, status, "the same report came before")
     instances.note(tx, event)
-    instances.put(
-        tx,
-        Instance(
-            repository.id,
-            instance.stack,
-            instance.component,
-            status,
-            found.command,
-            found.exit_code,
-            found.last_run,
-            tx.now,
-        ),
-    )
+    known_now = (repository.id, instance.stack, component, status, found.command, found.exit_code, found.last_run)
+    instances.put(tx, Instance(*known_now, tx.now))
     if dispatch is not None:
-        store.set_outcome(tx, dispatch.id, outcome)
+        store.set_outcome(tx, dispatch.id, outcome(found))
         store.touch(tx, dispatch.trigger_id)
-    return Reported(instance.component, status, because)
+    return Reported(component, status, because)
 
 
-def _full_component(tx: Tx, repository_id: str, instance: InstanceName, of_run: Dispatch | None) -> str:
-    """The path that a client may have cut to its last part (protocol.md §6.3).
+def _hinted(tx: Tx, actor: Actor, repository_id: str, claim: Claim) -> Dispatch | None:
+    """The dispatch that the client's hint names, if all we know besides allows it.
 
-    The run's own instance first, since we dispatched it by its full name; then the exact name, then the only `…/name` of
-    that stack, else the name as it came.
+    It must be on its way in this repository and be of this instance. A session's claims must name its workflow, and its run
+    must not be known to be another; a static token may only tell live dispatches of an instance apart.
     """
-    own = of_run.instance if of_run else None
-    if own and own.stack == instance.stack and own.component.endswith(f"/{instance.component}"):
-        return own.component
-    if instances.get(tx, repository_id, instance.stack, instance.component):
-        return instance.component
-    longer = instances.ending_with(tx, repository_id, instance.stack, instance.component)
-    return longer[0] if len(longer) == 1 else instance.component
+    named = store.get(tx, claim.hint) if claim.hint else None
+    if named is None or named.repository_id != repository_id or named.state not in (State.QUEUED, *ON_GITHUB):
+        return None
+    full, said = named.instance, claim.instance
+    if full.stack != said.stack or not f"/{full.component}".endswith(f"/{said.component}"):
+        return None
+    if actor.run_id is None:
+        return named if named.state in ON_GITHUB else None
+    fits = named.run_id in (None, actor.run_id) and named.workflow == _workflow(actor) and _dispatched(actor)
+    return named if fits else None
 
 
-def _dispatch_of(
-    tx: Tx, actor: Actor, repository_id: str, instance: InstanceName, of_run: Dispatch | None
+def _awaiting(
+    tx: Tx, actor: Actor, repository_id: str, instance: InstanceName, hinted: Dispatch | None
 ) -> Dispatch | None:
-    """The dispatch whose run this is: by run id, else the one that still waits for its run (product.md §4 #14).
-
-    A static token names no run: it is the instance's one on GitHub, where the automatic lock lets one run at a time.
-    """
+    """The dispatch that this run may be, as far as no run id tells (product.md §4 #14): the hinted, or the only fitting one."""
+    if hinted is not None and hinted.instance == instance:
+        return hinted
     if actor.run_id is None:
         live = store.on_github(tx, repository_id, instance)
         return live[0] if len(live) == 1 else None
+    return store.awaiting_run(tx, repository_id, instance, _workflow(actor)) if _dispatched(actor) else None
+
+
+def _dispatch_of(
+    tx: Tx, actor: Actor, instance: InstanceName, of_run: Dispatch | None, awaiting: Dispatch | None
+) -> Dispatch | None:
+    """The dispatch whose run this is: by run id, else the one that still waits for its run, which is then known.
+
+    A static token names no run: it is the instance's one on GitHub, where the automatic lock lets one run at a time.
+    """
     if of_run is not None:
         return of_run if of_run.instance == instance else None
-    workflow = str(actor.claims.get("workflow_ref", "")).partition("@")[0].rpartition("/")[2]
-    waiting = store.awaiting_run(tx, repository_id, instance, workflow)
-    if waiting is None or str(actor.claims.get("event_name", "")) != "workflow_dispatch":
-        return None
+    if actor.run_id is None or awaiting is None:
+        return awaiting
     store.set_state(
-        tx, waiting, State.RUNNING, "its run reports", run_id=actor.run_id, look_at=tx.now + service.SILENCE
+        tx, awaiting, State.RUNNING, "its run reports", run_id=actor.run_id, look_at=tx.now + service.SILENCE
     )
-    effect = effects.get(tx, service.slot_of(waiting.id), lock=True)
+    effect = effects.get(tx, service.slot_of(awaiting.id), lock=True)
     if effect and effect.state in (EffectState.SENDING, EffectState.LOST):
         effects.set_sent(tx, effect, effect.version, actor.run_id, "")
-    return waiting
+    return awaiting
 
 
-def _proposed(tx: Tx, claims: Mapping[str, Any], dispatch: Dispatch | None) -> bool:
-    """Whether the command looked at a change that is not merged: by the dispatch, else by the signed event and ref."""
+def _workflow(actor: Actor) -> str:
+    return str(actor.claims.get("workflow_ref", "")).partition("@")[0].rpartition("/")[2]
+
+
+def _dispatched(actor: Actor) -> bool:
+    return str(actor.claims.get("event_name", "")) == "workflow_dispatch"
+
+
+def _origin(
+    tx: Tx,
+    actor: Actor,
+    before: Instance | None,
+    dispatch: Dispatch | None,
+    reported: tuple[str, InstanceName, Report],
+) -> Origin:
+    repository_id, instance, found = reported
+    proposed, newer = None, ""
     if dispatch is not None:
         trigger = store.trigger(tx, dispatch.trigger_id)
-        return trigger is None or trigger.proposed
-    return str(claims.get("event_name", "")) in ("pull_request", "pull_request_target", "merge_group")
+        proposed = trigger is None or trigger.proposed
+    elif not actor.claims:
+        ended = found.last_run or tx.now
+        last = store.newest_of(tx, repository_id, instance)
+        if last and last.updated_at >= ended:
+            newer = f"{last.workflow} of {instance} was on its way then"
+        elif before and before.last_run and before.last_run > ended:
+            newer = "a later command has reported"
+    return Origin(
+        proposed,
+        str(actor.claims.get("event_name", "")),
+        str(actor.claims.get("ref", "")),
+        workspaces.default_branch(tx, repository_id),
+        newer,
+    )

@@ -288,6 +288,18 @@ def on_github(tx: Tx, repository_id: str, instance: InstanceName) -> list[Dispat
     return [_dispatch(row) for row in tx.all(select(dispatches).where(*mine).order_by(dispatches.c.created_at))]
 
 
+def newest_of(tx: Tx, repository_id: str, instance: InstanceName) -> Dispatch | None:
+    """The dispatch of an instance that changed last, of those that GitHub has heard of."""
+    mine = (
+        dispatches.c.repository_id == repository_id,
+        dispatches.c.stack == instance.stack,
+        dispatches.c.component == instance.component,
+        dispatches.c.sent_at.is_not(None) | dispatches.c.run_id.is_not(None),
+    )
+    row = tx.one(select(dispatches).where(*mine).order_by(dispatches.c.updated_at.desc()).limit(1))
+    return _dispatch(row) if row else None
+
+
 def set_state(tx: Tx, dispatch: Dispatch, state: State, because: str, **changes: Any) -> None:
     """Change a dispatch that has not ended; one that has ended stays as it is, whatever arrives late."""
     open_ = (dispatches.c.id == dispatch.id, dispatches.c.state.not_in(ENDED))

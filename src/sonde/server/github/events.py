@@ -19,7 +19,7 @@ class RepositoryRef(msgspec.Struct, frozen=True):
     id: int
     name: str
     owner: Owner
-    default_branch: str = "main"
+    default_branch: str = ""
 
 
 class Branch(msgspec.Struct, frozen=True):

@@ -1,11 +1,37 @@
-"""`GET /api/v1/repos/{owner}/{repo}/instances`: what is deployed, drifted, failed. Additive to the protocol."""
+"""`POST /api/v1/instances`, and `GET /api/v1/repos/{owner}/{repo}/instances`: what is deployed, drifted, failed.
+
+The second is additive to the protocol.
+"""
 
 from sonde.server.auth.model import Actor
 from sonde.server.auth.service import repository_for
-from sonde.server.instances import store
+from sonde.server.chunks import service as chunks
+from sonde.server.instances import service, store
 from sonde.server.kernel.db import Database
-from sonde.server.kernel.http import Call, Reply
+from sonde.server.kernel.http import Call, Reply, decode
+from sonde.server.kernel.log import log
+from sonde.wire.instances import InstancesUpload
 from sonde.wire.times import wire_time
+
+NAMED = 20  # misconfigured instances that an answer names; the page lists all
+
+
+def upload(db: Database, actor: Actor, call: Call) -> Reply:
+    """Take the inventory of a repository, or a part of it (product.md §2.4); the answer names what is misconfigured."""
+    body = decode(InstancesUpload, call.body)
+    rows = service.rows_of(body)
+    packed = service.packed(rows)
+    missing = 0
+    if chunks.check(body):
+        digest = chunks.digest_of(call.body)
+        inventory, missing = db.submit(
+            "inventory.receive", lambda tx: service.receive_part(tx, actor, body, packed, digest=digest)
+        ).result()
+    else:
+        inventory = db.submit("inventory.receive", lambda tx: service.receive(tx, actor, body, packed)).result()
+    wrong = [f"{row.stack}/{row.component}: {row.misconfigured}" for row in rows if row.misconfigured]
+    log.info("inventory.received", inventory=inventory, missing=missing, instances=len(rows), misconfigured=len(wrong))
+    return Reply({"id": inventory, "missing": missing, "misconfigured": wrong[:NAMED]})
 
 
 def listed(db: Database, actor: Actor, call: Call) -> Reply:
@@ -17,6 +43,10 @@ def listed(db: Database, actor: Actor, call: Call) -> Reply:
         {
             "stack": item.stack,
             "component": item.component,
+            "componentType": item.component_type or None,
+            "enabled": item.enabled,
+            "driftEnabled": item.drift_enabled,
+            "misconfigured": item.misconfigured or None,
             "status": item.status,
             "lastCommand": item.last_command or None,
             "exitCode": item.exit_code,

@@ -3,9 +3,29 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, Row, Table, Text, func, insert, select
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    Row,
+    Select,
+    Table,
+    Text,
+    cast,
+    false,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+)
 
-from sonde.server.instances.model import Instance, Status
+from sonde.server.instances.model import Instance, Inventory, Status
 from sonde.server.kernel.db import Tx, metadata
 
 instances = Table(
@@ -20,6 +40,28 @@ instances = Table(
     Column("last_run", BigInteger),
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
+    Column("declared", Boolean, nullable=False, server_default=false()),
+    Column("component_type", Text, nullable=False, server_default=""),
+    Column("enabled", Boolean),  # null until an inventory tells
+    Column("drift_enabled", Boolean, nullable=False, server_default=false()),
+    Column("misconfigured", Text, nullable=False, server_default=""),
+    Column("pro", Text, nullable=False, server_default=""),
+    Column("inventory_id", Text),  # the newest inventory that named it
+    Column("inventory_at", BigInteger),  # when the first part of that one arrived
+)
+inventories = Table(
+    "inventories",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("repository_id", Text, ForeignKey("repositories.id"), nullable=False),
+    Column("author", Text, nullable=False),
+    Column("event_name", Text, nullable=False),
+    Column("ref", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("instances", Integer, nullable=False),
+    Column("started_at", BigInteger, nullable=False),
+    Column("received_at", BigInteger, nullable=False),
+    Index("ix_inventories_repository", "repository_id", "received_at"),
 )
 instance_events = Table(
     "instance_events",
@@ -51,6 +93,12 @@ def _instance(row: Row[Any]) -> Instance:
         row.exit_code,
         row.last_run,
         row.updated_at,
+        row.component_type,
+        row.enabled,
+        row.drift_enabled,
+        row.misconfigured,
+        row.declared,
+        row.pro,
     )
 
 
@@ -61,10 +109,14 @@ def get(tx: Tx, repository_id: str, stack: str, component: str) -> Instance | No
     return _instance(row) if row else None
 
 
-def ending_with(tx: Tx, repository_id: str, stack: str, last_segment: str) -> list[str]:
-    """Components of a stack whose path ends with `/last_segment`: old clients cut the path (protocol.md §6.3)."""
-    query = select(instances.c.component).where(instances.c.repository_id == repository_id, instances.c.stack == stack)
-    return [row.component for row in tx.all(query) if row.component.endswith(f"/{last_segment}")]
+def named_like(tx: Tx, repository_id: str, stack: str, last_segment: str) -> list[tuple[str, bool]]:
+    """Components of a stack that are `last_segment` or end with `/last_segment`, and whether each is declared.
+
+    Clients cut the path at the last slash (protocol.md §6.3).
+    """
+    mine = (instances.c.repository_id == repository_id, instances.c.stack == stack)
+    query = select(instances.c.component, instances.c.declared).where(*mine).order_by(instances.c.component)
+    return [(row.component, row.declared) for row in tx.all(query) if f"/{row.component}".endswith(f"/{last_segment}")]
 
 
 def put(tx: Tx, instance: Instance) -> None:
@@ -82,10 +134,76 @@ def put(tx: Tx, instance: Instance) -> None:
 
 
 def ensure(tx: Tx, repository_id: str, stack: str, component: str) -> None:
-    """Make an instance known, with nothing reported yet; one that is known stays as it is."""
+    """Make an instance known by the full name that an upload gave it; what was reported of it stays."""
     key = {"repository_id": repository_id, "stack": stack, "component": component}
-    statement = tx.insert(instances).values(**key, status=Status.UNKNOWN, created_at=tx.now, updated_at=tx.now)
-    tx.run(statement.on_conflict_do_nothing())
+    facts = {"status": Status.UNKNOWN, "created_at": tx.now, "updated_at": tx.now, "declared": True}
+    statement = tx.insert(instances).values(**key, **facts)
+    tx.run(statement.on_conflict_do_update(index_elements=list(key), set_={"declared": True}))
+
+
+def same_inventory(tx: Tx, inventory: Inventory) -> str | None:
+    """The id under which this very author sent this very inventory minutes before: a client's retry (protocol.md §8)."""
+    mine = (
+        inventories.c.repository_id == inventory.repository_id,
+        inventories.c.author == inventory.author,
+        inventories.c.digest == inventory.digest,
+        inventories.c.received_at > inventory.received_at - 5 * 60_000,
+    )
+    row = tx.one(select(inventories.c.id).where(*mine).limit(1))
+    return row.id if row else None
+
+
+def put_inventory(tx: Tx, inventory: Inventory, parts: Sequence[bytes]) -> None:
+    """Store a whole inventory: each instance is inserted or brought up to date, unless a newer inventory told of it.
+
+    `parts` are JSON lists whose items are the fields of `InventoryRow` in their order; the database reads them itself, one
+    statement per part, so that 100,000 rows cost no work in Python while everybody else waits for the lock.
+    """
+    tx.run(insert(inventories).values(**vars(inventory)))
+    told = ("declared", *FIELDS[2:], "inventory_id", "inventory_at", "updated_at")
+    columns = ("repository_id", *FIELDS[:2], "status", "created_at", *told)
+    for part in parts:
+        rows = _rows(tx, inventory, part.decode())
+        statement = tx.insert(instances).from_select(list(columns), rows)
+        new = statement.excluded
+        older = or_(instances.c.inventory_at.is_(None), instances.c.inventory_at <= new.inventory_at)
+        changed = {name: new[name] for name in told}
+        tx.run(
+            statement.on_conflict_do_update(
+                index_elements=["repository_id", "stack", "component"], set_=changed, where=older
+            )
+        )
+
+
+FIELDS = ("stack", "component", "component_type", "enabled", "drift_enabled", "misconfigured", "pro")
+
+
+def _rows(tx: Tx, inventory: Inventory, part: str) -> Select[Any]:
+    """One part of an inventory as rows of `instances`, in the order of the columns of `put_inventory`."""
+    fields = dict(zip(FIELDS, _read(tx.connection.dialect, part), strict=True))
+    found: Any = fields.pop("stack"), fields.pop("component")
+    row = (
+        literal(inventory.repository_id),
+        *found,
+        literal(Status.UNKNOWN),
+        literal(tx.now, BigInteger),
+        literal(True),
+        *fields.values(),
+        literal(inventory.id),
+        literal(inventory.started_at, BigInteger),
+        literal(tx.now, BigInteger),
+    )
+    return select(*row).where(found[0].is_not(None))  # SQLite cannot read an upsert from a select without a condition
+
+
+def _read(dialect: Dialect, part: str) -> list[Any]:
+    flags = {"enabled", "drift_enabled"}
+    if dialect.name == "sqlite":
+        item: Any = func.json_each(part).table_valued("value").c.value
+        return [func.json_extract(item, f"$[{at}]") for at in range(len(FIELDS))]
+    item = func.json_array_elements(cast(literal(part, Text), JSON)).table_valued("value").render_derived().c.value
+    read = [item.op("->>")(at) for at in range(len(FIELDS))]
+    return [cast(text, Boolean) if name in flags else text for name, text in zip(FIELDS, read, strict=True)]
 
 
 def note(tx: Tx, event: dict[str, Any]) -> None:

@@ -38,15 +38,17 @@ class Call:
     query: Mapping[str, str]
     parameters: Mapping[str, str]
     trace_id: str
+    site_url: str = ""  # the address people and clients know this server by
 
 
 @dataclass(frozen=True)
 class Reply:
-    """A handler's success: `data` for the envelope, extra headers."""
+    """A handler's success: `data` for the envelope, extra headers, and the one field that an old answer has beside `data`."""
 
     data: Mapping[str, Any] = field(default_factory=dict)
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
+    url: str | None = None
 
 
 class RefusedError(Exception):
@@ -148,7 +150,8 @@ def envelope(body: Envelope, headers: Mapping[str, str] | None = None) -> Respon
 def success(reply: Reply, *, trace_id: str, request: str) -> Response:
     """The envelope of a handler's reply."""
     return envelope(
-        Envelope(success=True, status=reply.status, data=reply.data, trace_id=trace_id, request=request), reply.headers
+        Envelope(success=True, status=reply.status, data=reply.data, trace_id=trace_id, request=request, url=reply.url),
+        reply.headers,
     )
 
 

@@ -25,6 +25,9 @@ CRASH_POINTS: Mapping[str, Point] = {
     # database writes: before and after the commit
     "delivery.receive": Point("a webhook becomes a row, before its 202"),
     "delivery.process": Point("a pull request or run event takes effect on our rows"),
+    "inventory.receive": Point("an inventory, or a part of one, becomes rows, before its 200", story=False),
+    "execution.receive": Point("what a command of a client did becomes a row, before its 200", story=False),
+    "batch.forget": Point("a batch whose rest never came is removed", story=False),
     "exchange.session": Point("jti is used up and the session stands"),
     "upload.receive": Point("an affected-stacks upload becomes a row, before its 200"),
     "upload.match": Point("an upload meets its trigger and dispatches are planned"),

@@ -10,6 +10,7 @@ from sonde.server.kernel.db import Database, Tx
 from sonde.server.kernel.http import RefusedError, unavailable
 from sonde.server.kernel.log import log
 from sonde.server.webhooks import store
+from sonde.server.workspaces import store as workspaces
 from sonde.wire.envelope import ErrorTag
 
 ATTEMPTS = 5
@@ -113,11 +114,19 @@ def process(db: Database, guid: str, handlers: Mapping[tuple[str, str], Handler]
     return True
 
 
+def _learn(tx: Tx, delivery: store.Delivery) -> None:
+    """Every event of a repository names its default branch, also one that nothing else follows from."""
+    facts = events.header(delivery.body or b"{}").repository
+    if facts and facts.default_branch and delivery.github_id is not None:
+        workspaces.set_default_branch(tx, delivery.github_id, _text(facts.default_branch))
+
+
 def _handle(tx: Tx, delivery: store.Delivery, handlers: Mapping[tuple[str, str], Handler]) -> Done | Ignored:
     if delivery.body is None:
         return Ignored("its body was purged before it was processed")
     if (copy := store.copy_of(tx, delivery)) is not None:
         return Ignored(f"the same bytes came before, as delivery {copy}")
+    _learn(tx, delivery)
     handler = handlers.get((delivery.event, delivery.action)) or handlers.get((delivery.event, "*"))
     if handler is None:
         followed = sorted({action for event, action in handlers if event == delivery.event})

@@ -26,6 +26,7 @@ repositories = Table(
     Column("name", Text, nullable=False),
     Column("installation_id", BigInteger),
     Column("created_at", BigInteger, nullable=False),
+    Column("default_branch", Text, nullable=False, server_default=""),  # empty until a webhook tells
     UniqueConstraint("workspace_id", "github_id"),
 )
 
@@ -77,6 +78,23 @@ def rename(tx: Tx, repository: Repository, owner: str, name: str) -> None:
 def set_installation(tx: Tx, repository_id: str, installation_id: int) -> None:
     """Note which App installation reaches a repository; a signed webhook said so."""
     tx.run(update(repositories).where(repositories.c.id == repository_id).values(installation_id=installation_id))
+
+
+def set_default_branch(tx: Tx, github_id: int, branch: str) -> None:
+    """Note the default branch that a signed webhook named, in every workspace the repository is linked to."""
+    other = (repositories.c.github_id == github_id, repositories.c.default_branch != branch)
+    tx.run(update(repositories).where(*other).values(default_branch=branch))
+
+
+def default_branch(tx: Tx, repository_id: str) -> str:
+    """The default branch as the last webhook named it; empty before the first one."""
+    row = tx.one(select(repositories.c.default_branch).where(repositories.c.id == repository_id))
+    return row.default_branch if row else ""
+
+
+def hold(tx: Tx, repository_id: str) -> None:
+    """Keep other transactions that hold the repository waiting until this one ends (PostgreSQL; SQLite has one writer)."""
+    tx.run(select(repositories.c.id).where(repositories.c.id == repository_id).with_for_update(key_share=True))
 
 
 def _repository(row: Row[Any] | None) -> Repository | None:

@@ -1,0 +1,1 @@
+"""Executions: what each command of a client did, as it tells afterwards."""

@@ -1,0 +1,44 @@
+"""What a command of a client did (product.md §2.8)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+PATH = "atmos/exec"
+DATA_PATH = "atmos/exec/data"
+
+
+@dataclass(frozen=True)
+class Execution:
+    """One command. `data` is its structured result, or the URL under which that was uploaded before."""
+
+    execution_id: str
+    atmos_pro_run_id: str = ""
+    atmos_version: str = ""
+    atmos_os: str = ""
+    atmos_arch: str = ""
+    command: str = ""
+    args: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
+    exit_code: int = 0
+    git_sha: str = ""
+    repo_url: str = ""
+    repo_name: str = ""
+    repo_owner: str = ""
+    repo_host: str = ""
+    metrics: Mapping[str, Any] | None = None
+    data: Any = None
+
+    JSON: ClassVar[Mapping[str, str]] = {}
+    NULLABLE: ClassVar[frozenset[str]] = frozenset()
+
+
+@dataclass(frozen=True)
+class ExecutionData:
+    """The structured result of a command that is too large to travel inside its record."""
+
+    execution_id: str
+    data: Any = None
+
+    JSON: ClassVar[Mapping[str, str]] = {}
+    NULLABLE: ClassVar[frozenset[str]] = frozenset()
