@@ -222,7 +222,7 @@ def test_slashes_too_many_are_the_same_path(twins, path):
 @pytest.mark.parametrize("method", ["GET", "POST", "PATCH", "DELETE"])
 @pytest.mark.parametrize(
     "path",
-    ["nope", "", "instances", "instance", "lock", "locks/dev", "repos/acme/infra/pull/1", "repos/acme", "pull/1/allow"],
+    ["nope", "", "inventory", "instance", "lock", "locks/dev", "repos/acme/infra/pull/1", "repos/acme", "pull/1/allow"],
 )
 def test_an_unknown_path_is_404_in_an_envelope_and_no_page(twins, method, path):
     answer = enveloped(twins.ask(method, f"/api/v1/{path}", body={}, token=TOKEN))

@@ -27,6 +27,26 @@ BODIES = {
         "repo_name": "infra",
         "stacks": [{"component": "vpc", "stack": "dev", "settings": {"pro": {}}, "dependents": []}],
     },
+    "instances": {
+        "repo_owner": "acme",
+        "repo_name": "infra",
+        "instances": [{"component": "vpc", "stack": "dev", "component_type": "terraform", "settings": {"pro": {}}}],
+        "batch_id": "b-1",
+        "batch_index": 0,
+        "batch_total": 1,
+    },
+    "atmos/exec": {
+        "execution_id": "e-1",
+        "command": "terraform plan",
+        "args": ["vpc"],
+        "exit_code": 0,
+        "repo_owner": "acme",
+        "repo_name": "infra",
+        "metrics": {"wall_time_ms": 1},
+        "data": {"version": 1, "components": [{"component": "vpc", "stack": "dev", "exit_code": 2}]},
+    },
+    "atmos/exec/data": {"execution_id": "e-1", "data": {"version": 1, "instances": []}},
+    "repos/{owner}/{repo}/instances/{stack}/{component:path}": {"status": "drifted"},
     "repos/{owner:path}/{repo}/instances": {"command": "plan", "exit_code": 0, "last_run": "2026-11-23T10:00:00Z"},
     "auth/github-oidc": {"token": "a.b.c", "workspaceId": WORKSPACE},
 }
@@ -35,7 +55,8 @@ API = tuple((method, path) for method, path, *_ in [EXCHANGE, *((r.method, r.pat
 
 def concrete(path, owner="acme", repo="infra", number="1", stack="dev", component="vpc"):
     """A route's path as a client asks for it."""
-    for name, value in (("{owner:path}", owner), ("{owner}", owner), ("{repo}", repo), ("{number}", number)):
+    given = {"{owner:path}": owner, "{owner}": owner, "{repo}": repo, "{number}": number, "{result}": number}
+    for name, value in {**given, "{stack}": stack, "{component:path}": component}.items():
         path = path.replace(name, quote(value, safe="%"))
     query = f"?stack={stack}&component={component}" if path.endswith("instances") else ""
     return f"/api/v1/{path}{query}"

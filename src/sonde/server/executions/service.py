@@ -1,10 +1,9 @@
 """Use cases: store what a command did; store and give back the result of one."""
 
 import hashlib
+import json
 import zlib
 from typing import Any
-
-import msgspec
 
 from sonde.server.auth.model import Actor
 from sonde.server.auth.service import repository_for
@@ -27,14 +26,17 @@ def check(execution_id: str) -> None:
 
 
 def packed(data: Any) -> bytes | None:
-    """A result as it is stored: what `decide.kept` leaves of it, as compressed JSON; None for none."""
+    """A result as it is stored: what `decide.kept` leaves of it, as compressed JSON; None for none. Raises RefusedError 400."""
     left = decide.kept(data)
-    return None if left is None else zlib.compress(msgspec.json.encode(left), 1)
+    try:
+        return None if left is None else zlib.compress(json.dumps(left, separators=(",", ":")).encode(), 1)
+    except RecursionError as error:
+        raise RefusedError(400, ErrorTag.BAD_REQUEST, "data is nested too deeply.") from error
 
 
 def unpacked(body: bytes) -> Any:
     """A stored result as it came."""
-    return msgspec.json.decode(zlib.decompress(body))
+    return json.loads(zlib.decompress(body))
 
 
 def url_of(site_url: str, result_id: str) -> str:

@@ -40,7 +40,7 @@ def packed(rows: Sequence[InventoryRow]) -> bytes:
 def receive(tx: Tx, actor: Actor, body: InstancesUpload, rows: bytes) -> str:
     """Store a whole inventory; returns its id. Instances that it does not name stay as they are.
 
-    Raises RefusedError 403 for another repository, or for an event that speaks of a change that is not merged.
+    Raises RefusedError 400 for a body without a repository, 403 for another one or for an event that speaks of a change that is not merged.
     """
     repository_id = _repository(tx, actor, body)
     return _stored(tx, actor, repository_id, [rows], tx.now)
@@ -59,6 +59,12 @@ def receive_part(tx: Tx, actor: Actor, body: InstancesUpload, rows: bytes, *, di
 def _repository(tx: Tx, actor: Actor, body: InstancesUpload) -> str:
     if because := decide.refused_event(str(actor.claims.get("event_name", ""))):
         raise RefusedError(403, ErrorTag.FORBIDDEN, because)
+    if not body.repo_owner or not body.repo_name:
+        raise RefusedError(
+            400,
+            ErrorTag.BAD_REQUEST,
+            "repo_owner or repo_name is empty: the checkout has no git remote that names them.",
+        )
     return repository_for(tx, actor, body.repo_owner, body.repo_name).id
 
 
