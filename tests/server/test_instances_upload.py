@@ -161,9 +161,7 @@ def test_an_inventory_of_a_change_that_is_not_merged_is_refused(world):
 
 
 def test_a_session_that_sends_its_inventory_again_has_sent_it_once(world):
-    world.github.dispatch_workflow(
-        world.infra, "plan.yaml", "main", {"component": "a", "stack": "b"}, sender="octo-dev"
-    )
+    world.github.dispatch(world.infra, "plan.yaml", "main", {"component": "a", "stack": "b"}, actor="octo-dev")
     token = world.session(world.run_of("workflow_dispatch").run_id)
     body = body_of([one("vpc", pro=DRIFT)])
     assert upload(world, body, token).data["id"] == upload(world, body, token).data["id"]
@@ -184,10 +182,7 @@ def test_ten_thousand_instances_in_parts_stall_nobody(world, token):
     assert answer.data["missing"] == 0
     with world.db.read() as tx:
         assert store.counts(tx)[world.repository.id] == {Status.UNKNOWN: many}
-    print(
-        f"{many} in {time.perf_counter() - begun:.1f} s, slowest part {slowest:.2f} s, health at most {stalls.worst:.3f} s"
-    )
-    assert slowest < 30
+    assert slowest < 30, "the client gives up"
     assert stalls.worst < 1.0
 
 
