@@ -237,8 +237,8 @@ def test_the_help_shows_examples_a_line_each(words, capsys):
     assert after[1].startswith(f"    sonde {words[0]}")
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_a_server_without_an_app_serves_locks_says_what_is_missing_and_stops_when_told(kind, tmp_path):
+@pytest.mark.parametrize(("kind", "told", "code"), [("sqlite", signal.SIGTERM, 0), ("postgresql", signal.SIGINT, 130)])
+def test_a_server_without_an_app_serves_locks_says_what_is_missing_and_stops_when_told(kind, told, code, tmp_path):
     url = new_database(kind, tmp_path)
     if url is None:
         pytest.skip("no PostgreSQL binaries were found")
@@ -250,8 +250,8 @@ def test_a_server_without_an_app_serves_locks_says_what_is_missing_and_stops_whe
         assert ask(address, "POST", "/api/v1/locks", {"key": "acme/infra/dev/vpc"})[0] == 200
         ready = ask(address, "GET", "/readyz")
         assert (ready[0], "SONDE_GITHUB_APP_ID" in ready[1]["github"]) == (200, True)
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=20) == 0
+        process.send_signal(told)
+        assert process.wait(timeout=20) == code
 
 
 def test_a_request_that_is_under_way_at_sigterm_is_finished(tmp_path):

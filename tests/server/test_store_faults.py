@@ -10,6 +10,7 @@ import threading
 import postgres
 import pytest
 from sqlalchemy import event, text
+from sqlalchemy.exc import IntegrityError
 from test_start import ask, environment, running  # noqa: F401 - environment is a fixture of its tests
 from twins import TOKEN, bare_server, fill, new_database
 
@@ -87,6 +88,29 @@ def test_a_full_disk_fails_a_whole_batch_and_no_member_is_told_otherwise(server)
         thread.join(timeout=30)
     assert set(outcome.values()) == {200, 503}
     assert locks(db) == {name for name, status in outcome.items() if status == 200}
+
+
+def test_a_failure_that_ends_the_whole_transaction_is_told_to_every_member_of_the_batch(server):
+    """SQLite ends it by itself on some full disks and I/O errors, and always at OR ROLLBACK."""
+    db, started, held = server.site.db, threading.Event(), threading.Event()
+    insert = "INSERT OR ROLLBACK INTO workspaces VALUES (:id, :id, 0)"
+
+    def adds(workspace):
+        return lambda tx: tx.run(text(insert), {"id": workspace})
+
+    def blocks(tx):
+        started.set()
+        return held.wait(20)
+
+    blocker = db.submit("admin.change", blocks)
+    assert started.wait(20)  # while it runs, the others come together in one batch
+    batch = [db.submit("admin.change", adds(name)) for name in ("ws_one", "ws_test", "ws_two")]
+    held.set()
+    assert blocker.result(timeout=20)
+    assert [type(future.exception(timeout=20)) for future in batch] == [IntegrityError] * 3
+    db.submit("admin.change", adds("ws_after")).result(timeout=20)
+    with db.read() as tx:
+        assert {row.id for row in tx.all(text("SELECT id FROM workspaces"))} == {"ws_test", "ws_after"}
 
 
 def test_a_read_only_database_is_503_for_writes_and_reads_go_on(server):
