@@ -195,14 +195,15 @@ def test_the_program_waits_for_a_lock_and_then_holds_it(control, start, instance
     assert control.locks()[instance]["live"]
 
 
-def test_ctrl_c_ends_the_waiting_program_with_130(control, start, instance):
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_the_waiting_program_and_the_holders_lock_stays(control, start, instance, number, code):
     stack, component = instance.split("/")
     control.take(instance, ttl=3600)
     child = start("pro", "lock", component, "-s", stack, "--wait", env=control.static())
     child.stderr.readline()
-    child.send_signal(signal.SIGINT)
+    child.send_signal(number)
     child.communicate(timeout=30)
-    assert child.returncode == 130
+    assert (child.returncode, control.locks()[instance]["live"]) == (code, True)
 
 
 def test_a_held_lock_without_waiting_ends_at_once_and_names_the_flag(control, run, instance, other):
