@@ -27,6 +27,7 @@ DOMAINS = (
     "executions",
     "github",
     "dispatches",
+    "commits",
     "affected",
     "webhooks",
     "pulls",

@@ -48,6 +48,12 @@ BODIES = {
     "atmos/exec/data": {"execution_id": "e-1", "data": {"version": 1, "instances": []}},
     "repos/{owner}/{repo}/instances/{stack}/{component:path}": {"status": "drifted"},
     "repos/{owner:path}/{repo}/instances": {"command": "plan", "exit_code": 0, "last_run": "2026-11-23T10:00:00Z"},
+    "git/commit": {
+        "branch": "feature",
+        "changes": {"additions": [{"path": "a.tf", "contents": "YQ=="}], "deletions": [{"path": "b.tf"}]},
+        "commitMessage": "Format",
+        "comment": "done",
+    },
     "auth/github-oidc": {"token": "a.b.c", "workspaceId": WORKSPACE},
 }
 API = tuple((method, path) for method, path, *_ in [EXCHANGE, *((r.method, r.path) for r in ROUTES)])

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import format_datetime
 from typing import Any
 from urllib.parse import parse_qsl
@@ -17,6 +17,7 @@ from sonde.sandbox.oidc import Issuer, claims, discovery
 from sonde.sandbox.world import World
 
 API_ROOT = "/api/v3"  # as on GitHub Enterprise Server
+GRAPHQL = "/api/graphql"  # likewise
 ISSUER_ROOT = "/_services/token"  # likewise
 MINT = f"{ISSUER_ROOT}/idtoken/"
 TRANSPORT = "sonde.transport"  # extension of the ASGI scope
@@ -61,9 +62,8 @@ class Web:
 
     def answer(self, request: Request) -> Reply:
         path = request.path
-        if path.startswith(f"{API_ROOT}/"):
-            below = Request(request.method, path.removeprefix(API_ROOT), request.query, request.headers, request.body)
-            return self.api.answer(below)
+        if path.startswith(f"{API_ROOT}/") or path == GRAPHQL:
+            return self.api.answer(replace(request, path=path.removeprefix(API_ROOT).removeprefix("/api")))
         if request.method == "GET" and path == f"{ISSUER_ROOT}/.well-known/openid-configuration":
             return Reply(200, discovery(self.world.issuer_url))
         if request.method == "GET" and path == f"{ISSUER_ROOT}/.well-known/jwks":

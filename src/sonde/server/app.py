@@ -26,7 +26,7 @@ from sonde.server.web import door as pages
 from sonde.server.web.model import PageHandler
 from sonde.server.web.render import Renderer
 from sonde.server.webhooks import api as webhooks
-from sonde.server.wiring import EXCHANGE, OLD_PATHS, OLD_PREFIX, PAGES, ROUTES, ApiRoute, Site
+from sonde.server.wiring import EXCHANGE, OLD_PATHS, OLD_PREFIX, PAGES, ROUTES, ApiRoute, GitHubRoute, Site
 from sonde.wire.envelope import Envelope, ErrorTag
 from sonde.wire.limits import WEBHOOK_CAP, cap_of
 
@@ -109,8 +109,8 @@ def _add_pages(app: FastAPI, site: Site, engine: Engine) -> None:
         app.add_route(path, pages.page(door, handlers), methods=list(handlers))
 
 
-def _by_path() -> list[tuple[str, dict[str, ApiRoute]]]:
-    paths: dict[str, dict[str, ApiRoute]] = {}
+def _by_path() -> list[tuple[str, dict[str, ApiRoute | GitHubRoute]]]:
+    paths: dict[str, dict[str, ApiRoute | GitHubRoute]] = {}
     for route in ROUTES:
         paths.setdefault(route.path, {})[route.method] = route
     return list(paths.items())
@@ -151,12 +151,16 @@ async def _call(request: Request, cap: int, trace_id: str) -> Call:
     )
 
 
-def _authorized(site: Site, engine: Engine, routes: dict[str, ApiRoute], call: Call) -> Reply:
+def _authorized(site: Site, engine: Engine, routes: dict[str, ApiRoute | GitHubRoute], call: Call) -> Reply:
     actor = auth.authenticate(site.trust, call.headers.get("authorization", ""))
     structlog.contextvars.bind_contextvars(credential=actor.credential_id)
     route = routes["GET" if call.method == "HEAD" else call.method]
     auth.permit(actor, route.permission)
-    reply = route.handler(site.db, actor, replace(call, site_url=site.settings.url))
+    call = replace(call, site_url=site.settings.url)
+    if isinstance(route, GitHubRoute):
+        reply = route.handler(site.loop.github, site.db, actor, call)
+    else:
+        reply = route.handler(site.db, actor, call)
     engine.nudge()
     return reply
 

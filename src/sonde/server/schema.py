@@ -3,6 +3,7 @@
 from sonde.server.affected import store as affected
 from sonde.server.auth import store as auth
 from sonde.server.chunks import store as chunks
+from sonde.server.commits import store as commits
 from sonde.server.dispatches import store as dispatches
 from sonde.server.executions import store as executions
 from sonde.server.github import store as github
@@ -24,6 +25,7 @@ STORES = (
     executions,
     github,
     dispatches,
+    commits,
     affected,
     pulls,
     webhooks,

@@ -13,6 +13,8 @@ from sonde.server.auth.jwks import Jwks, fetch_with
 from sonde.server.auth.model import Actor, Permission
 from sonde.server.auth.service import Trust
 from sonde.server.auth.sessions import KeyRing
+from sonde.server.commits import api as commits
+from sonde.server.commits.comment import CommitCommentSender
 from sonde.server.dispatches import api as dispatches
 from sonde.server.dispatches.sender import CancelSender, DispatchSender
 from sonde.server.dispatches.service import on_outcome
@@ -38,6 +40,7 @@ from sonde.server.webhooks import pages as webhook_pages
 from sonde.server.webhooks.service import Handler
 
 ApiHandler = Callable[[Database, Actor, Call], Reply]
+GitHubHandler = Callable[[GitHub | None, Database, Actor, Call], Reply]
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,17 @@ class ApiRoute:
     handler: ApiHandler
 
 
-ROUTES: tuple[ApiRoute, ...] = (
+@dataclass(frozen=True)
+class GitHubRoute:
+    """A route below `/api/v1/` whose caller waits for GitHub; the handler says so where this server has no App."""
+
+    method: str
+    path: str
+    permission: Permission
+    handler: GitHubHandler
+
+
+ROUTES: tuple[ApiRoute | GitHubRoute, ...] = (
     ApiRoute("POST", "locks", Permission.LOCKS_CREATE, locks.lock),
     ApiRoute("DELETE", "locks", Permission.LOCKS_DELETE, locks.unlock),
     ApiRoute("POST", "affected-stacks", Permission.AFFECTED_CREATE, affected.upload),
@@ -68,6 +81,7 @@ ROUTES: tuple[ApiRoute, ...] = (
     ApiRoute("GET", "atmos/exec/data/{result}", Permission.STATUS_READ, executions.result),
     ApiRoute("GET", "repos/{owner}/{repo}/locks", Permission.STATUS_READ, locks.listed),
     ApiRoute("GET", "repos/{owner}/{repo}/pulls/{number}", Permission.STATUS_READ, pulls.show),
+    GitHubRoute("POST", "git/commit", Permission.GIT_COMMIT, commits.commit),
 )
 OLD_PREFIX = "/api/"  # where clients before 1.180 look for these, with a static token (product.md §2.10)
 OLD_PATHS = frozenset({"affected-stacks", "locks"})
@@ -112,6 +126,7 @@ SENDERS: Mapping[str, Sender] = {
     Kind.CHECK: CheckSender(),
     Kind.COMMENT: CommentSender(),
     Kind.CANCEL: CancelSender(),
+    Kind.COMMIT_COMMENT: CommitCommentSender(),
 }
 
 OUTCOMES: Mapping[str, OnOutcome] = {
@@ -119,6 +134,7 @@ OUTCOMES: Mapping[str, OnOutcome] = {
     Kind.CHECK: lambda _tx, _effect, _outcome: None,
     Kind.COMMENT: lambda _tx, _effect, _outcome: None,
     Kind.CANCEL: lambda _tx, _effect, _outcome: None,
+    Kind.COMMIT_COMMENT: lambda _tx, _effect, _outcome: None,
 }
 
 

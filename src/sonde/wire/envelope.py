@@ -16,6 +16,7 @@ class ErrorTag(StrEnum):
     METHOD_NOT_ALLOWED = "MethodNotAllowed"
     BATCH_CONFLICT = "BatchConflict"
     LOCK_CONFLICT = "LockConflict"
+    HEAD_MOVED = "HeadMoved"
     LOCK_NOT_FOUND = "LockNotFound"
     PAYLOAD_TOO_LARGE = "PayloadTooLarge"
     REPLAYED = "TokenReplayed"

@@ -12,7 +12,7 @@ import jwt
 from sonde.sandbox.accounts import Refused, grants, not_found
 from sonde.sandbox.api.call import Call, Reply, Request, Route
 from sonde.sandbox.api.limits import Limits
-from sonde.sandbox.api.routes import ROUTES
+from sonde.sandbox.api.routes import GRAPHQL, ROUTES
 from sonde.sandbox.faults import SECONDARY, ApiFault, Faults
 from sonde.sandbox.keys import read_rsa_key
 from sonde.sandbox.model import Token
@@ -183,7 +183,7 @@ def pattern(path: str) -> re.Pattern[str]:
 
 
 def match(request: Request) -> tuple[Route | None, Mapping[str, str]]:
-    for route in ROUTES:
+    for route in (*ROUTES, GRAPHQL):
         if route.method == request.method and (found := pattern(route.path).fullmatch(request.path)):
             return route, found.groupdict()
     return None, {}

@@ -1,6 +1,6 @@
 """What the offline GitHub answers: every route with the permission it needs, as GitHub's documentation lists them."""
 
-from sonde.sandbox.api import actions, apps, checks, gitdata, pulls, releases, repos
+from sonde.sandbox.api import actions, apps, checks, gitdata, graphql, pulls, releases, repos
 from sonde.sandbox.api.call import Route
 
 REPO = "/repos/{owner}/{repo}"
@@ -77,3 +77,7 @@ ROUTES = (
     Route("PATCH", f"{REPO}/check-runs/{{check_run_id}}", checks.update, WRITE_CHECKS),
     Route("POST", f"{REPO}/check-runs/{{check_run_id}}/rerequest", checks.rerequest, WRITE_CHECKS),
 )
+
+GRAPHQL = Route(
+    "POST", "/graphql", graphql.answer, METADATA
+)  # it looks at `contents` itself and refuses as GraphQL does

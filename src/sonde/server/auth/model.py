@@ -21,6 +21,7 @@ class Permission(StrEnum):
     LOCKS_CREATE = "locks:create"
     LOCKS_DELETE = "locks:delete"
     STATUS_READ = "status:read"
+    GIT_COMMIT = "git:commit"
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 import gidgethub
 import httpx2
@@ -29,6 +30,7 @@ class GitHubError(Exception):
     GitHubError
     ├── NotSentError      the request never left, or GitHub refused it for now: it had no effect
     ├── RejectedError     GitHub refused it for good: it had no effect
+    │   └── HeadMovedError    because the branch moved meanwhile
     └── UnansweredError   5xx, a timeout or a broken connection: it may have taken effect
     """
 
@@ -49,6 +51,10 @@ class RejectedError(GitHubError):
         self.status = status
 
 
+class HeadMovedError(RejectedError):
+    """The branch is not where the caller believed it; nothing was committed."""
+
+
 class UnansweredError(GitHubError):
     """Perhaps it took effect."""
 
@@ -66,6 +72,36 @@ class Run:
     created_at: str
 
 
+@dataclass(frozen=True)
+class Commit:
+    """A commit; `author` is the name that git has of him."""
+
+    sha: str
+    author: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Branch:
+    """A branch and the commit it points to."""
+
+    head: Commit
+    protected: bool
+
+
+@dataclass(frozen=True)
+class PullHead:
+    """Where a pull request comes from. `repository_id` is None where its fork is gone."""
+
+    open: bool
+    branch: str
+    repository_id: int | None
+    default_branch: str
+
+
+COMMIT = "mutation($input: CreateCommitOnBranchInput!) { createCommitOnBranch(input: $input) { commit { oid } } }"
+
+
 class GitHub:
     """One App on one GitHub. Thread-safe."""
 
@@ -73,6 +109,7 @@ class GitHub:
         self._api, self._app_id, self._key = api_url.rstrip("/"), app_id, private_key
         self._http = httpx2.Client(verify=tls, timeout=httpx2.Timeout(20, connect=5))
         self._tokens: dict[int, tuple[str, float]] = {}
+        self._bot = ""
         self._lock = threading.Lock()
 
     def close(self) -> None:
@@ -84,14 +121,15 @@ class GitHub:
             token, until = self._tokens.get(installation_id, ("", 0.0))
             if time.monotonic() < until:
                 return token
-            bearer = apps.get_jwt(app_id=self._app_id, private_key=self._key, expiration=9 * 60)
-            headers = sansio.create_headers("sonde", jwt=bearer)
-            answer = self._request(
-                "github.token", "POST", f"/app/installations/{installation_id}/access_tokens", headers, b""
-            )
+            answer = self._as_app("github.token", "POST", f"/app/installations/{installation_id}/access_tokens")
             token = str(answer["token"])
             self._tokens[installation_id] = (token, time.monotonic() + 3600 - TOKEN_REFRESH)
             return token
+
+    def _as_app(self, point: str, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        bearer = apps.get_jwt(app_id=self._app_id, private_key=self._key, expiration=9 * 60)
+        data = json.dumps(body).encode() if body is not None else b""
+        return self._request(point, method, self._api + path, sansio.create_headers("sonde", jwt=bearer), data)
 
     def _call(
         self,
@@ -99,6 +137,19 @@ class GitHub:
         repository: Repository,
         method: str,
         path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        raw: bool = False,
+    ) -> Any:
+        url = f"{self._api}/repos/{repository.full_name}{path}"
+        return self._installed(point, repository, method, url, body, raw=raw)
+
+    def _installed(
+        self,
+        point: str,
+        repository: Repository,
+        method: str,
+        url: str,
         body: Mapping[str, Any] | None = None,
         *,
         raw: bool = False,
@@ -112,20 +163,20 @@ class GitHub:
         headers = sansio.create_headers("sonde", accept=accept, oauth_token=self._token(repository.installation_id))
         data = json.dumps(body).encode() if body is not None else b""
         try:
-            return self._request(point, method, f"/repos/{repository.full_name}{path}", headers, data)
+            return self._request(point, method, url, headers, data)
         except RejectedError as error:
             if error.status == 401:  # revoked or clock-skewed: the next call asks for a new one
                 self._tokens.pop(repository.installation_id, None)
                 raise NotSentError(str(error)) from error
             raise
 
-    def _request(self, point: str, method: str, path: str, headers: dict[str, str], body: bytes) -> Any:
+    def _request(self, point: str, method: str, url: str, headers: dict[str, str], body: bytes) -> Any:
         headers = {**headers, "x-github-api-version": API_VERSION}
         if body:
             headers["content-type"] = "application/json; charset=utf-8"
         reached(point, "before")
         try:
-            answer = self._http.request(method, self._api + path, headers=headers, content=body)
+            answer = self._http.request(method, url, headers=headers, content=body)
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
             raise NotSentError(f"GitHub cannot be reached: {error}") from error
         except httpx2.HTTPError as error:
@@ -225,6 +276,64 @@ class GitHub:
             if len(answer) < 100:
                 break
         return None
+
+    def bot(self) -> str:
+        """The login of our App's bot, which is the author of what the App commits."""
+        if not self._bot:
+            self._bot = f"{self._as_app('github.app', 'GET', '/app')['slug']}[bot]"
+        return self._bot
+
+    def pull_head(self, repository: Repository, number: int) -> PullHead:
+        """Where a pull request comes from, as it is now."""
+        answer = self._call("github.pull", repository, "GET", f"/pulls/{number}")
+        head = answer["head"]
+        source = head.get("repo") or {}
+        return PullHead(
+            answer["state"] == "open", head["ref"], source.get("id"), answer["base"]["repo"]["default_branch"]
+        )
+
+    def branch(self, repository: Repository, name: str) -> Branch:
+        """A branch as it is now."""
+        answer = self._call("github.branch", repository, "GET", f"/branches/{quote(name)}")
+        return Branch(_commit(answer["commit"]), bool(answer["protected"]))
+
+    def commits_between(self, repository: Repository, base: str, head: str) -> list[Commit]:
+        """The commits that `head` has and `base` has not, at most 250 (the newest are cut off beyond)."""
+        answer = self._call("github.commit.find", repository, "GET", f"/compare/{base}...{head}")
+        return [_commit(item) for item in answer["commits"]]
+
+    def commit_on_branch(self, repository: Repository, branch: str, head: str, change: Mapping[str, Any]) -> str:
+        """Commit on a branch whose head is `head`; the new SHA. `change` is `message` and `fileChanges` of the mutation.
+
+        GitHub signs it, and makes it only while the branch is at `head`. Raises HeadMovedError where it is not.
+        """
+        target = {"repositoryNameWithOwner": repository.full_name, "branchName": branch}
+        given = {"branch": target, "expectedHeadOid": head, **change}
+        url = f"{self._api.removesuffix('/v3')}/graphql"  # GitHub Enterprise Server has it beside /api/v3
+        body = {"query": COMMIT, "variables": {"input": given}}
+        answer = self._installed("github.commit.create", repository, "POST", url, body)
+        for error in answer.get("errors") or ():
+            raise _graphql_error(error)
+        return str(answer["data"]["createCommitOnBranch"]["commit"]["oid"])
+
+
+STATUS_OF_TYPE = {"FORBIDDEN": 403, "INSUFFICIENT_SCOPES": 403, "NOT_FOUND": 404}
+
+
+def _graphql_error(error: Mapping[str, Any]) -> GitHubError:
+    """What an error of GraphQL, which comes with status 200, proves. One without a type is a failure of GitHub's own."""
+    kind, message = str(error.get("type") or ""), str(error.get("message") or "no reason")
+    if kind == "RATE_LIMITED":
+        return NotSentError(f"GitHub's rate limit: {message}", 60_000)
+    if kind == "STALE_DATA":
+        return HeadMovedError(message, 409)
+    if not kind and "invalid value" not in message:
+        return UnansweredError(f"GitHub answered with an error: {message}")
+    return RejectedError(f"GitHub answered: {message}", STATUS_OF_TYPE.get(kind, 422))
+
+
+def _commit(item: Mapping[str, Any]) -> Commit:
+    return Commit(str(item["sha"]), str(item["commit"]["author"]["name"]), str(item["commit"]["message"]))
 
 
 def _run(item: Mapping[str, Any]) -> Run:

@@ -21,6 +21,7 @@ class Kind(StrEnum):
     CHECK = "check"
     COMMENT = "comment"
     CANCEL = "cancel"
+    COMMIT_COMMENT = "commit_comment"
 
 
 @dataclass(frozen=True)

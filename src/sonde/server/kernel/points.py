@@ -58,6 +58,15 @@ CRASH_POINTS: Mapping[str, Point] = {
     "github.run.find": Point("a run is looked for by atmos_pro_run_id", story=False),
     "github.run.get": Point("a silent run is asked how it is", story=False),
     "github.run.cancel": Point("a twin of a run is cancelled", story=False),
+    # commits
+    "commit.plan": Point("a commit that a job asks for becomes a row", story=False),
+    "commit.sending": Point("the head that it goes on is written down, before GitHub hears of it", story=False),
+    "commit.result": Point("its SHA, or why there is none, is written down", story=False),
+    "github.app": Point("the App is asked for its own name", story=False),
+    "github.pull": Point("a pull request is asked for the branch and repository it comes from", story=False),
+    "github.branch": Point("a branch is asked for its head", story=False),
+    "github.commit.find": Point("a commit is looked for by its trailer", story=False),
+    "github.commit.create": Point("a commit is made on a branch", story=False),
     # not of the loop
     "admin.change": Point("an administrator's command", story=False),
     "run.allow": Point("a member allows a held pull request at one SHA", story=False),

@@ -1,0 +1,45 @@
+"""What a client is told of a call to GitHub that was made while it waits."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sonde.server.github.client import GitHub, GitHubError, RejectedError, UnansweredError
+from sonde.server.kernel.http import RefusedError
+from sonde.wire.envelope import ErrorTag
+
+TAGS = {403: ErrorTag.FORBIDDEN, 404: ErrorTag.NOT_FOUND}
+
+
+def needs_github(github: GitHub | None) -> GitHub:
+    """The App's GitHub. Raises RefusedError 503 on a server that has no App."""
+    if github is None:
+        raise RefusedError(
+            503, ErrorTag.UNAVAILABLE, "This server has no GitHub App yet; its /readyz says what is missing."
+        )
+    return github
+
+
+@contextmanager
+def refusing(done: str) -> Iterator[None]:
+    """Turn GitHub's errors into envelopes: 503 where a new try may help, else GitHub's own status or 422.
+
+    `done` says what was not: "committed".
+    """
+    try:
+        yield
+    except RejectedError as error:
+        status = 404 if error.status == 0 else error.status if error.status in TAGS else 422
+        tag = TAGS.get(status, ErrorTag.BAD_REQUEST)
+        raise RefusedError(status, tag, f"Nothing was {done}: {error}.{_next_step(status)}") from error
+    except UnansweredError as error:
+        raise RefusedError(
+            503, ErrorTag.UNAVAILABLE, f"{error}. Try again: what GitHub may have {done} is looked for first."
+        ) from error
+    except GitHubError as error:
+        raise RefusedError(503, ErrorTag.UNAVAILABLE, f"Nothing was {done}: {error}. Try again.") from error
+
+
+def _next_step(status: int) -> str:
+    if status in TAGS:
+        return " Check that the GitHub App is installed on the repository, with the permissions that docs/operations.md lists."
+    return ""
