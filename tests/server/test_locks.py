@@ -5,6 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from sonde.server.locks import service
+
 KEY = "acme/infra/prod/us-east-1/vpc"
 
 
@@ -120,3 +122,18 @@ def test_of_many_who_ask_at_once_one_wins(world):
     with ThreadPoolExecutor(12) as pool:
         statuses = list(pool.map(lambda token: lock(world, token).status, tokens))
     assert sorted(statuses) == [200] + [409] * 11
+
+
+def test_a_static_token_does_not_take_over_the_lock_of_a_dispatch_whose_run_is_not_known_yet(world):
+    with world.db.write("lock.acquire") as tx:
+        service.acquire_for_dispatch(
+            tx, world.repository, stack="prod/us-east-1", component="vpc", dispatch_id="d1", message=""
+        )
+    assert lock(world, world.static_token()).status == 409
+
+
+def test_who_missed_the_answer_of_a_forced_release_may_repeat_it_and_the_former_holder_hears_that_it_is_gone(world):
+    holder, other = world.static_token(), world.static_token()
+    lock(world, holder, ttl=600)
+    assert [unlock(world, other).status, unlock(world, other).status] == [200, 200]
+    assert unlock(world, holder).status == 404

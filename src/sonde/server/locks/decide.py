@@ -4,11 +4,15 @@ from sonde.server.locks.model import RETRY_WINDOW, Holder, HolderKind, LockRow, 
 from sonde.wire.times import wire_time
 
 
-def release(lock: LockRow | None, asker: Holder, *, held_before_fence: int | None, now: int) -> Released | NotReleased:
-    """Whether `asker` may end `lock`. `held_before_fence` is the newest fence under which the asker once held the key."""
+def release(
+    lock: LockRow | None, asker: Holder, *, held_before_fence: int | None, ended_by: str, now: int
+) -> Released | NotReleased:
+    """Whether `asker` may end `lock`. `held_before_fence` is the newest fence under which the asker once held the key.
+
+    `ended_by` is the holder id of whoever ended it already: only he may say so again, since his answer may have been lost.
+    """
     if lock is None or not lock.live(now):
-        repeated = lock is not None and lock.released_at is not None and lock.holder.id == asker.id
-        if lock is not None and repeated and now - (lock.released_at or 0) <= RETRY_WINDOW:
+        if lock and lock.released_at is not None and ended_by == asker.id and now - lock.released_at <= RETRY_WINDOW:
             return Released(lock, "repeated")
         return NotReleased("Lock not found or already expired", absent=True)
     if lock.holder.id == asker.id:

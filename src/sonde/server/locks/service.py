@@ -40,7 +40,8 @@ def release(tx: Tx, actor: Actor, key: str) -> Released | NotReleased:
     lock = store.get_for_update(tx, repository.id, instance)
     asker = _holder(actor, repository)
     before = store.newest_fence_of(tx, repository.id, instance, asker.id) if asker.reentrant else None
-    decision = decide.release(lock, asker, held_before_fence=before, now=tx.now)
+    ended_by = store.ended_by(tx, lock) if lock and not lock.live(tx.now) else ""
+    decision = decide.release(lock, asker, held_before_fence=before, ended_by=ended_by, now=tx.now)
     if isinstance(decision, Released) and decision.kind != "repeated":
         store.release(tx, decision.lock)
         store.note(tx, new_id("lev", tx.now), decision.lock, decision.kind, asker)

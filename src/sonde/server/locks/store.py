@@ -27,6 +27,7 @@ from sqlalchemy.sql import ColumnElement
 from sonde.server.kernel.db import Tx, metadata
 from sonde.server.locks.model import Holder, HolderKind, LockRow
 
+GRANTS = ("granted", "renewed", "taken_over")  # kinds of events; every other kind ends a lock, once for each fence
 locks = Table(
     "locks",
     metadata,
@@ -96,15 +97,17 @@ def acquire(tx: Tx, wanted: LockRow) -> LockRow | None:
     """Grant, renew or hand over `wanted` in one statement; None where a live lock of another holder stands (rule 5).
 
     Free or expired: the row becomes `wanted` with the next fence. Live and the very same re-entrant holder: same id and
-    fence, a later expiry. Live, of the dispatch whose run asks: the holder changes, id and fence stay (rule 6).
+    fence, a later expiry. Live, of the dispatch whose run asks: the holder changes, id and fence stay (rule 6), and so does
+    the expiry unless the new one is later, since the run goes on whatever ttl its job asked for.
     """
     holder = wanted.holder
     new = tx.insert(locks).values(_values(wanted, tx.now))
     live = _live(tx.now)
     same = and_(live, locks.c.holder_id == holder.id, locks.c.reentrant)
-    by_request = literal(holder.kind == HolderKind.CLIENT)
+    # without a run of its own nobody takes over: `run_id IS NULL` would match a dispatch whose run is not known yet
+    by_request = literal(holder.kind == HolderKind.CLIENT and holder.run_id is not None)
     handed = and_(live, locks.c.holder_kind == HolderKind.DISPATCH, locks.c.run_id == holder.run_id, by_request)
-    changes = _changes(new.excluded, same, or_(same, handed))
+    changes = _changes(new.excluded, or_(same, handed))
     key = ["repository_id", "instance"]
     statement = new.on_conflict_do_update(index_elements=key, set_=changes, where=or_(~live, same, handed))
     row = tx.one(statement.returning(locks))
@@ -134,7 +137,7 @@ def _values(lock: LockRow, now: int) -> dict[str, Any]:
     }
 
 
-def _changes(new: Any, same: ColumnElement[bool], kept: ColumnElement[bool]) -> dict[str, Any]:
+def _changes(new: Any, kept: ColumnElement[bool]) -> dict[str, Any]:
     """What a grant changes in a row that stands: all of it, but a renewal or hand-over keeps what it continues."""
     taken = (
         "key",
@@ -148,7 +151,7 @@ def _changes(new: Any, same: ColumnElement[bool], kept: ColumnElement[bool]) -> 
         "updated_at",
     )
     continued = ("id", "granted_at", "dispatch_id")
-    later = and_(same, locks.c.expires_at > new.expires_at)  # a renewal never shortens
+    later = and_(kept, locks.c.expires_at > new.expires_at)  # what was promised is never shortened (rule 3)
     return {
         **{name: new[name] for name in taken},
         **{name: case((kept, locks.c[name]), else_=new[name]) for name in continued},
@@ -233,10 +236,22 @@ def newest_fence_of(tx: Tx, repository_id: str, instance: str, holder_id: str) -
         lock_events.c.repository_id == repository_id,
         lock_events.c.instance == instance,
         lock_events.c.holder_id == holder_id,
-        lock_events.c.kind.in_(("granted", "renewed", "taken_over")),
+        lock_events.c.kind.in_(GRANTS),
     )
     row = tx.one(select(func.max(lock_events.c.fence)).where(mine))
     return row[0] if row else None
+
+
+def ended_by(tx: Tx, lock: LockRow) -> str:
+    """The holder id of whoever ended this lock, which need not be its holder; empty where nobody did."""
+    mine = and_(
+        lock_events.c.repository_id == lock.repository_id,
+        lock_events.c.instance == lock.instance,
+        lock_events.c.fence == lock.fence,
+        lock_events.c.kind.not_in(GRANTS),
+    )
+    row = tx.one(select(lock_events.c.holder_id).where(mine))
+    return row[0] if row else ""
 
 
 def history(tx: Tx, limit: int) -> Sequence[Row[Any]]:
