@@ -12,6 +12,7 @@ import click
 from sonde import __version__
 from sonde.cli import errors
 from sonde.cli.lazy import LazyGroup, Table
+from sonde.stacks.cache import running
 
 COMMANDS: Table = {
     "pro": ("sonde.cli.pro:group", "Lock, unlock and report to the control plane."),
@@ -56,8 +57,11 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Entry point of the console script. Exit codes: docs/exit-codes.md."""
-    sys.exit(errors.run(cli, sys.argv[1:], prog="sonde", env=os.environ, stderr=sys.stderr))
+    """What `sonde.start` calls where no kept answer will do. Exit codes: docs/exit-codes.md."""
+    argv = sys.argv[1:]
+    sys.exit(
+        running.run(argv, os.environ, lambda: errors.run(cli, argv, prog="sonde", env=os.environ, stderr=sys.stderr))
+    )
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import click
 
 from sonde.cli import inventory, printing, process
 from sonde.cli.options import flags_of, global_flags
+from sonde.stacks.cache import watching
 from sonde.stacks.engine import Engine, Options
 
 FUNCTION_FLAGS = (
@@ -162,6 +163,8 @@ def write(value: Any, form: str, file: str | None, query: str = "") -> None:
 
 def put(pieces: Sequence[bytes], file: str | None) -> None:
     """Print the text, or write it to a file."""
+    if not file:
+        watching.printed(1, pieces)
     with Path(file).open("wb") if file else os.fdopen(os.dup(1), "wb", buffering=1 << 20) as out:
         out.writelines(pieces)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TextIO
 
 from sonde.cli.errors import CliError
+from sonde.stacks.cache import watching
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ def enter(folder: str, start: Path) -> None:
 def current() -> Process:
     """The real world of this process."""
     return Process(
-        env=dict(os.environ),
+        env=watching.environment(os.environ),
         cwd=Path.cwd(),
         stdout=sys.stdout,
         stderr=sys.stderr,

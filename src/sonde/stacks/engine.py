@@ -307,7 +307,7 @@ def component(config: Any, tree: Tree, name: str, stack: str, options: Options =
 
 def open_engine(config: Any, tree: Tree, *, env: Mapping[str, str] | None = None, host: Host | None = None) -> Engine:
     """An engine to ask several questions of. With another engine's host, both live in the same world at one moment."""
-    host = host or Host(dict(env or {}), str(config.cwd))
+    host = host or Host({} if env is None else env, str(config.cwd))
     library = Library(libraries.all(rendering.template_host(host, host.env)))
     return Engine(from_config(config, library), tree, host)
 

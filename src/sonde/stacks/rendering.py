@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sonde.gotemplate import functions as libraries
 from sonde.stacks import atmos_functions, templates, versions
+from sonde.stacks.cache import watching
 from sonde.stacks.errors import StacksError
 from sonde.stacks.merge import Section
 from sonde.stacks.project import Project
@@ -20,7 +21,19 @@ if TYPE_CHECKING:
 
 def template_host(host: "Host", env: Mapping[str, str]) -> libraries.Host:
     """The world as templates of a checked-out repository see it."""
-    return libraries.Host(env=env, now=lambda: host.now, random=random.SystemRandom(), base=Path(host.cwd))
+    return libraries.Host(
+        env=env, now=lambda: watching.unrepeatable("the clock", host.now), random=_Chance(), base=Path(host.cwd)
+    )
+
+
+class _Chance(random.SystemRandom):
+    """Every method draws from these two."""
+
+    def random(self) -> float:
+        return watching.unrepeatable("chance", super().random())
+
+    def getrandbits(self, k: int, /) -> int:
+        return watching.unrepeatable("chance", super().getrandbits(k))
 
 
 class Environment:
@@ -33,7 +46,7 @@ class Environment:
         self.delimiters = _delimiters(project.templates.get("delimiters"))
         self.evaluations = int(project.templates.get("evaluations") or 1)
         self._overlay: MutableMapping[str, str] = {}
-        host = template_host(engine.host, ChainMap(self._overlay, dict(engine.host.env)))
+        host = template_host(engine.host, ChainMap(self._overlay, engine.host.env))  # type: ignore[arg-type]  # only the overlay is written to
         self.library = templates.Library(self._functions(host))
 
     def _functions(self, host: libraries.Host) -> Mapping[str, Any]:

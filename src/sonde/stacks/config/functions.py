@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from sonde.stacks.cache import watching
 from sonde.stacks.errors import StacksError
 from sonde.stacks.goyaml import Tagged, YamlError, load
 
@@ -112,7 +113,7 @@ def _random(text: str, context: Context) -> int:
         ) from None
     if low > high:
         raise StacksError(f"invalid arguments of !random: {low} is above {high}")
-    return low + secrets.randbelow(high - low + 1)
+    return watching.unrepeatable("chance", low + secrets.randbelow(high - low + 1))
 
 
 FUNCTIONS: Mapping[str, Callable[[str, Context], Any]] = {

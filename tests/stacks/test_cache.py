@@ -1,0 +1,358 @@
+"""A kept answer is the answer: the same bytes, warnings and exit code, whatever was done to the tree in between."""
+
+import io
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from sonde.cli import errors
+from sonde.main import cli
+from sonde.stacks.cache import entries, facts, replay, running, watching
+
+ATMOS = """\
+base_path: "."
+components: {terraform: {base_path: components/terraform}}
+stacks:
+  base_path: stacks
+  included_paths: ["deploy/**/*"]
+  name_template: "{{ .vars.stage }}"
+templates: {settings: {enabled: true, gomplate: {enabled: true}, sprig: {enabled: true}}}
+import: [extra.yaml]
+logs: {level: Warning}
+"""
+STACK = """\
+import: ["catalog/*", {{path: "mixins/late", skip_if_missing: true}}]
+vars: {{stage: {stage}}}
+components:
+  terraform:
+    app:
+      vars:
+        region: '{{{{ getenv "REGION" "none" }}}}'
+        flag: '{{{{ file.Exists "flag" }}}}'
+        note: '{{{{ if file.Exists "note" }}}}{{{{ file.Read "note" }}}}{{{{ end }}}}'
+        tier: !env TIER basic
+        held: !include data.yaml
+"""
+FILES = {
+    "atmos.yaml": ATMOS,
+    "stacks/deploy/dev.yaml": STACK.format(stage="dev"),
+    "stacks/deploy/prod.yaml": STACK.format(stage="prod"),
+    "stacks/catalog/one.yaml": "vars: {one: 1}\n",
+    "stacks/deploy/data.yaml": "a: 1\n",
+    "data.yaml": "a: 1\n",
+    "components/terraform/app/main.tf": "",
+}
+CALLS = (
+    ("describe", "stacks"),
+    ("describe", "stacks", "--format", "json", "-s", "dev"),
+    ("describe", "component", "app", "-s", "prod"),
+    ("describe", "dependents", "app", "-s", "dev"),
+    ("list", "stacks"),
+    ("list", "instances", "--format", "csv"),
+    ("list", "components"),
+)
+# What may happen to a file; the same size on purpose, so that only times and content differ.
+CONTENTS = ("vars: {one: 1}\n", "vars: {one: 2}\n", "vars: {two: 3}\n", "a: 1\n", "a: 2\n", ATMOS, "vars: [\n")
+PLACES = (
+    *("stacks/catalog/one.yaml", "stacks/catalog/two.yaml", "stacks/mixins/late.yaml", "stacks/deploy/data.yaml"),
+    *(
+        "data.yaml",
+        "extra.yaml",
+        "flag",
+        "note",
+        "atmos.yaml",
+        ".atmos.d/more.yaml",
+        "components/terraform/app/main.tf",
+    ),
+    "stacks/deploy/prod.yaml",
+)
+EDITS = st.one_of(
+    st.tuples(st.just("write"), st.sampled_from(PLACES), st.sampled_from(CONTENTS)),
+    st.tuples(st.just("delete"), st.sampled_from(PLACES), st.just("")),
+    st.tuples(st.just("rename"), st.sampled_from(PLACES), st.sampled_from(PLACES)),
+    st.tuples(st.just("link"), st.sampled_from(PLACES), st.sampled_from(PLACES)),
+    st.tuples(st.just("touch"), st.sampled_from(PLACES), st.just("")),
+    st.tuples(
+        st.just("env"), st.sampled_from(["REGION", "TIER", "OTHER", "ATMOS_STACKS_BASE_PATH"]), st.sampled_from("xy")
+    ),
+    st.tuples(st.just("unset"), st.sampled_from(["REGION", "TIER", "ATMOS_STACKS_BASE_PATH"]), st.just("")),
+    st.tuples(st.just("nothing"), st.just(""), st.just("")),
+)
+
+
+class Project:
+    """A folder with stacks, asked by a child of this process, which begins as the console script does."""
+
+    def __init__(self, root):
+        self.root = root
+        self.cache = root / "cache"
+        self.place = self.cache / "sonde" / f"v{entries.FORMAT}"
+        self.env = {"HOME": str(root / "home"), "XDG_CACHE_HOME": str(self.cache), "PATH": os.environ["PATH"]}
+        for name, text in FILES.items():
+            self.write(name, text)
+
+    def write(self, name, text):
+        path = self.root / "tree" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+    def run(self, *argv, settled=facts.SETTLED, **env):
+        """(exit code, stdout, stderr, whether the answer was a kept one)"""
+        streams = [self.root / "stdout", self.root / "stderr"]
+        child = os.fork()
+        if not child:
+            self._child(argv, {**self.env, **env}, streams, settled)
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        stdout, stderr = (path.read_bytes() for path in streams)
+        return code & 0x3F, stdout, stderr, bool(code & 0x40)
+
+    def _child(self, argv, env, streams, settled):
+        try:
+            facts.SETTLED = settled
+            os.chdir(self.root / "tree")
+            os.environ.clear()
+            os.environ.update(env)
+            for number, path in enumerate(streams, 1):
+                os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
+            sys.stdin = io.StringIO()
+            sys.stdout, sys.stderr = open(1, "w", encoding="utf-8"), open(2, "w", encoding="utf-8")  # noqa: SIM115
+            code = 0x40
+            if not replay.answer(argv, os.environ):
+                code = running.run(argv, os.environ, lambda: run_cli(argv))
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
+        except BaseException as error:  # noqa: BLE001 - nothing may return into pytest
+            os.write(2, repr(error).encode())
+            os._exit(0x3F)
+
+    def kept(self):
+        return sorted(self.place.glob("*")) if self.place.exists() else []
+
+    def edit(self, edit):
+        action, name, other = edit
+        path = self.root / "tree" / name
+        if action == "env":
+            self.env[name] = other
+        elif action == "unset":
+            self.env.pop(name, None)
+        elif action == "write":
+            self.write(name, other)
+        elif not os.path.lexists(path) or not name:
+            return
+        elif action == "delete":
+            path.unlink()
+        elif action == "touch" and path.exists():
+            path.touch()
+        elif action in ("rename", "link"):
+            target = self.root / "tree" / other
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if action == "rename":
+                path.rename(target)
+            elif target != path:
+                target.unlink(missing_ok=True)
+                target.symlink_to(path)
+
+
+def run_cli(argv):
+    return errors.run(cli, argv, prog="sonde", env=os.environ, stderr=sys.stderr)
+
+
+@pytest.fixture
+def project(tmp_path):
+    return Project(tmp_path)
+
+
+# A file counts as settled soon, so that its stat is believed too; longer than a tick of any kernel's clock.
+@given(steps=st.lists(st.tuples(EDITS, st.sampled_from(CALLS)), min_size=3, max_size=8))
+@settings(
+    max_examples=int(os.environ.get("SONDE_TEST_EXAMPLES", "3")),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+def test_a_kept_answer_is_the_answer_after_any_edit(tmp_path_factory, steps):
+    project = Project(tmp_path_factory.mktemp("tree"))
+    for call in {call for _, call in steps}:
+        project.run(*call, settled=0.05)
+    for edit, call in steps:
+        project.edit(edit)
+        for _ in range(2):
+            kept = project.run(*call, settled=0.05)
+            assert kept[:3] == project.run(*call, SONDE_CACHE="off")[:3], (edit, call, kept[3])
+
+
+@pytest.mark.parametrize("call", CALLS, ids=" ".join)
+def test_the_second_run_of_an_unchanged_tree_is_answered_from_disk(project, call):
+    first, second = project.run(*call), project.run(*call)
+    assert (first[0], first[3], second[3]) == (0, False, True)
+    assert second[:3] == first[:3]
+    assert first[1]
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        ("write", "stacks/catalog/one.yaml", "vars: {one: 2}\n"),
+        ("write", "stacks/catalog/two.yaml", "vars: {two: 2}\n"),
+        ("write", "stacks/mixins/late.yaml", "vars: {late: 2}\n"),
+        ("delete", "stacks/catalog/one.yaml", ""),
+        ("rename", "stacks/catalog/one.yaml", "stacks/catalog/two.yaml"),
+        ("write", "atmos.yaml", ATMOS.replace("Warning", "Error")),
+        ("write", "extra.yaml", "settings: {}\n"),
+        ("write", ".atmos.d/more.yaml", "settings: {}\n"),
+        ("write", "flag", ""),
+        ("write", "note", "hello"),
+        ("env", "REGION", "x"),
+        ("env", "TIER", "x"),
+    ],
+    ids=lambda edit: "-".join(edit[:2]),
+)
+def test_a_change_of_what_the_answer_was_made_from_is_seen(project, edit):
+    project.run("describe", "stacks")
+    project.edit(edit)
+    assert not project.run("describe", "stacks")[3]
+
+
+@pytest.mark.parametrize("edit", [("touch", "atmos.yaml", ""), ("env", "OTHER", "x"), ("write", "README.md", "x")])
+def test_a_change_of_something_else_is_none(project, edit):
+    project.run("describe", "stacks")
+    project.edit(edit)
+    assert project.run("describe", "stacks")[3]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "!exec echo hello",
+        "'{{ now }}'",
+        "'{{ randAlpha 8 }}'",
+        "'{{ uuidv4 }}'",
+        "!git.sha none",
+    ],
+)
+def test_what_cannot_be_checked_again_is_not_kept(project, value):
+    project.write("stacks/catalog/one.yaml", f"vars: {{ one: {value} }}\n")
+    code, out, _, _ = project.run("describe", "stacks")
+    assert (code, b"one:" in out) == (0, True)
+    assert not project.kept()
+
+
+def test_a_configuration_made_by_chance_is_not_kept(project):
+    project.write("extra.yaml", "env: {LUCK: !random 1 100000}\n")
+    assert project.run("describe", "stacks")[0] == 0
+    assert not project.kept()
+
+
+def test_a_device_has_no_content_that_could_be_checked():
+    with watching.watch() as watch, Path("/dev/null").open("rb"):
+        pass
+    assert watch.facts() is None
+
+
+def test_an_error_is_not_kept(project):
+    project.write("stacks/catalog/one.yaml", "vars: [\n")
+    assert project.run("describe", "stacks")[0] == 1
+    assert not project.kept()
+
+
+def test_an_answer_written_to_a_file_is_written_again(project):
+    for _ in range(2):
+        project.run("describe", "stacks", "--file", "out.yaml")
+        (project.root / "tree" / "out.yaml").unlink()
+
+
+@pytest.mark.parametrize("suffix", ["call", "out"])
+@pytest.mark.parametrize(
+    "damage",
+    [lambda data: b"", lambda data: data[:-1], lambda data: data[:40] + b"~" + data[41:], lambda data: data + b" "],
+    ids=["empty", "cut", "changed", "longer"],
+)
+def test_a_damaged_entry_is_ignored_and_rewritten(project, suffix, damage):
+    first = project.run("describe", "stacks")
+    [path] = project.place.glob(f"*.{suffix}")
+    path.write_bytes(damage(path.read_bytes()))
+    assert project.run("describe", "stacks") == first
+    assert project.run("describe", "stacks")[3]
+
+
+def test_entries_are_for_their_owner_only(project):
+    project.run("describe", "stacks")
+    assert {path.stat().st_mode & 0o777 for path in project.kept()} == {0o600}
+    assert project.place.stat().st_mode & 0o777 == 0o700
+
+
+def test_no_variable_is_kept_in_clear(project):
+    project.run("list", "stacks", ATMOS_PRO_TOKEN="c0ffee-c0ffee")
+    assert project.kept()
+    assert not any(b"c0ffee" in path.read_bytes() for path in project.kept())
+
+
+@pytest.mark.parametrize("value", ["off", "OFF", "0", "false"])
+def test_the_switch_keeps_and_answers_nothing(project, value):
+    project.run("describe", "stacks", SONDE_CACHE=value)
+    assert not project.kept()
+    project.run("describe", "stacks")
+    assert not project.run("describe", "stacks", SONDE_CACHE=value)[3]
+
+
+def test_a_folder_that_cannot_be_made_is_no_error(project):
+    project.cache.write_text("a file")
+    first = project.run("describe", "stacks")
+    assert (first[0], first[2]) == (0, b"")
+    assert project.run("describe", "stacks") == first
+
+
+def test_two_processes_at_once_leave_one_whole_entry(project):
+    expected = project.run("describe", "stacks", SONDE_CACHE="off")[1]
+    outs = [project.root / f"out{number}" for number in range(6)]
+    children = []
+    for out in outs:
+        child = os.fork()
+        if not child:
+            project._child(("describe", "stacks"), project.env, [out, project.root / f"{out.name}.err"], facts.SETTLED)
+        children.append(child)
+    for child in children:
+        os.waitpid(child, 0)
+    assert {out.read_bytes() for out in outs} == {expected}
+    assert sorted(path.suffix for path in project.kept()) == [".call", ".out"]
+    assert project.run("describe", "stacks")[3]
+
+
+def test_the_folder_is_bounded_and_the_least_recently_used_goes_first(tmp_path):
+    place = str(tmp_path / "v1")
+    records = [{"call": str(number), "facts": {}, "parts": []} for number in range(10)]
+    for number, record in enumerate(records):
+        entries.save(place, record, [bytes([number]) * 1000], bound=8000)
+        for path in Path(place).iterdir():
+            os.utime(path, (path.stat().st_mtime - 60,) * 2)
+        entries.used(place, records[0])
+    assert sum(path.stat().st_size for path in Path(place).iterdir()) <= 8000
+    there = [number for number, record in enumerate(records) if entries.load(place, record["call"])]
+    assert 0 in there
+    assert 9 in there
+    assert 1 not in there
+
+
+def test_an_answer_too_big_for_the_folder_is_not_kept(tmp_path):
+    entries.save(str(tmp_path), {"call": "x", "facts": {}, "parts": []}, [b"x" * 600], bound=1000)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_changed_within_a_tick_of_its_clock_is_seen_by_its_content(tmp_path):
+    path = tmp_path / "file"
+    path.write_text("one")
+    known = facts.observed(str(path))
+    assert not known[2]
+    times = path.stat().st_mtime_ns
+    path.write_text("two")
+    os.utime(path, ns=(times, times))
+    assert not facts.unchanged(str(path), known)
+
+
+def test_a_run_that_is_not_watched_sees_the_plain_environment():
+    assert watching.environment({"A": "1"}) == {"A": "1"}
+    assert watching.unrepeatable("chance", 4) == 4
