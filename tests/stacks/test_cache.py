@@ -250,7 +250,7 @@ def test_a_configuration_made_by_chance_is_not_kept(project):
 def test_a_device_has_no_content_that_could_be_checked():
     with watching.watch() as watch, Path("/dev/null").open("rb"):
         pass
-    assert watch.facts() is None
+    assert watch.facts({}) is None
 
 
 def test_an_error_is_not_kept(project):

@@ -101,10 +101,10 @@ def _has_links(path: str, found: Stat) -> bool:
 Facts = dict[str, Any]
 
 
-def hold(facts: Facts) -> bool:
-    """Whether all facts of a recording are still true."""
+def hold(facts: Facts, env: Mapping[str, str]) -> bool:
+    """Whether all facts of a recording are still true, in this environment."""
     return (
-        env_holds(facts["env"])
+        env_holds(facts["env"], env)
         and all(kind_of(path) == kind for path, kind in facts["kinds"].items())
         and all(link_of(path) == link for path, link in facts["links"].items())
         and all(stat_of(path)[:3] == known for path, known in facts["code"].items())
@@ -115,9 +115,8 @@ def hold(facts: Facts) -> bool:
 ALL = ""  # stands for the whole environment among the names of variables
 
 
-def env_holds(known: Mapping[str, bytes]) -> bool:
+def env_holds(known: Mapping[str, bytes], env: Mapping[str, str]) -> bool:
     """Whether the variables are what they were. Only their digests are kept: some are secrets."""
-    env = dict(os.environ)
     return all(env_digest(env, name) == digest for name, digest in known.items())
 
 

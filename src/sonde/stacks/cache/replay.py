@@ -11,7 +11,7 @@ def answer(argv: Sequence[str], env: Mapping[str, str]) -> bool:
     """Print what the call printed last time, if nothing that it was made from has changed; else print nothing."""
     place, name = entries.folder(env), entries.call(argv, env)
     record = entries.load(place, name) if place and name else None
-    if place is None or record is None or not facts.hold(record["facts"]):
+    if place is None or record is None or not facts.hold(record["facts"], env):
         return False
     text = entries.output(place, record)
     if text is None:

@@ -41,7 +41,7 @@ def run(argv: Sequence[str], env: Mapping[str, str], command: Callable[[], int])
             code = command()
         finally:
             sys.stdout, sys.stderr = streams
-        found = watch.facts() if code == 0 else None
+        found = watch.facts(env) if code == 0 else None
     if found is not None:
         for stream in streams:
             stream.flush()

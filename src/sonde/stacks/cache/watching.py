@@ -42,12 +42,12 @@ class Watch:
             if path.startswith(DEVICES) or not facts.has_content(found[0]):
                 self.unrepeatable = self.unrepeatable or f"{path} is no file"
 
-    def facts(self) -> facts.Facts | None:
+    def facts(self, env: Mapping[str, str]) -> facts.Facts | None:
         """All that was seen, if it is still so; None where the run cannot be kept."""
         found: facts.Facts = {"env": self.env, "kinds": self.kinds, "links": self.links, "reads": self.reads}
         self.busy = True
         found["code"] = {path: facts.stat_of(path)[:3] for path in _own_code()}
-        return None if self.unrepeatable or not facts.hold(found) else found
+        return None if self.unrepeatable or not facts.hold(found, env) else found
 
 
 class Environment(Mapping[str, str]):
