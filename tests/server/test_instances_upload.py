@@ -96,6 +96,7 @@ def test_settings_of_any_shape_are_accepted_and_what_they_lack_is_said(world, to
     vpc = known(world)["dev/vpc"]
     assert (vpc.enabled, vpc.drift_enabled) == (enabled, drift)
     assert lacks in vpc.misconfigured
+    assert vpc.pro == json.dumps(pro, separators=(",", ":"))
     assert bool(lacks) is bool(vpc.misconfigured) is bool(answer.data["misconfigured"])
 
 

@@ -10,6 +10,7 @@ from sonde.wire.instances import InstanceItem
 APPLYING = frozenset({"apply", "deploy", "remediate", "destroy"})
 MAX_NAME = 512  # bytes of a stack or a component: a lock key holds no more, and PostgreSQL indexes no row over 2.7 kB
 PROPOSING = frozenset({"pull_request", "pull_request_target", "pull_request_review", "merge_group"})
+COMPACT = json.JSONEncoder(separators=(",", ":"))  # made once: json.dumps would make one for each instance
 LEGACY = {"in_sync": Report("plan", 0, None), "drifted": Report("plan", 2, None)}
 
 
@@ -66,7 +67,7 @@ def inventory_row(item: InstanceItem) -> InventoryRow:
         misconfigured = _lacking(settings) if drift else ""
     elif pro is not None:
         misconfigured = "settings.pro is not a map; set settings.pro.enabled: true"
-    text = json.dumps(pro, separators=(",", ":")) if pro is not None else ""
+    text = COMPACT.encode(pro) if pro is not None else ""
     return InventoryRow(item.stack, item.component, item.component_type, enabled, drift, misconfigured, text)
 
 

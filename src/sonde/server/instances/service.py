@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import astuple
 
 import msgspec
 
@@ -33,7 +32,7 @@ def rows_of(body: InstancesUpload) -> list[InventoryRow]:
 
 def packed(rows: Sequence[InventoryRow]) -> bytes:
     """Rows as the JSON text that the database reads, one per line."""
-    lines = [msgspec.json.encode(astuple(row)) for row in rows]
+    lines = [msgspec.json.encode(tuple(vars(row).values())) for row in rows]
     return b"[" + b",\n".join(lines) + b"]"
 
 
