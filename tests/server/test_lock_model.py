@@ -38,7 +38,7 @@ class Lock:
     expires: int = 0
     released: int | None = None
     ended_by: str = ""
-    held: tuple[tuple[str, int], ...] = ()  # each asker's newest fence
+    held: tuple[tuple[str, int], ...] = ()  # each reentrant asker's newest fence
 
     def live(self, at):
         return self.released is None and at < self.expires
@@ -55,7 +55,7 @@ def acquire(lock, who, at, ttl):
     if live:
         run = lock.holder.run if who.dispatch else who.run
         new = replace(lock, holder=replace(who, run=run), expires=max(until, lock.expires))
-    held = {**dict(lock.held), who.id: new.fence}
+    held = {**dict(lock.held), **({who.id: new.fence} if who.reentrant else {})}
     return replace(new, held=tuple(sorted(held.items()))), ("granted", new.fence, who.id)
 
 
@@ -150,6 +150,12 @@ class Locks(RuleBasedStateMachine):
         self.dispatches += 1
         self._dispatch(place, f"{self.prefix}-{self.dispatches}")
 
+    @rule(place=places, who=askers)
+    def is_wanted_while_a_dispatch_has_it(self, place, who):
+        self.db.clock_offset += max(0, self.lock_of(place).expires - self.tx.now)
+        self.is_dispatched(place)
+        self.wants(place, who, 60)
+
     @rule(place=places)
     def is_dispatched_again(self, place):
         if self.lock_of(place).origin:
@@ -183,9 +189,17 @@ class Locks(RuleBasedStateMachine):
     def time_goes_by(self, milliseconds):
         self.db.clock_offset += milliseconds
 
-    @rule(place=places, off=st.sampled_from([-1, 0, 1]))
-    def time_goes_by_until_it_expires(self, place, off):
+    @rule(place=places, who=askers, off=st.sampled_from([-1, 0, 1]))
+    def wants_it_at_the_very_expiry(self, place, who, off):
         self.db.clock_offset += max(0, self.lock_of(place).expires - self.tx.now + off)
+        self.wants(place, who, 2)
+
+    @rule(place=places, sleeper=askers, other=askers)
+    def wakes_after_his_lock_expired(self, place, sleeper, other):
+        self.wants(place, sleeper, 1)
+        self.db.clock_offset += max(0, self.lock_of(place).expires - self.tx.now)
+        self.wants(place, other, 200)
+        self.gives_back(place, sleeper, 1)
 
     @invariant()
     def the_rows_say_the_same(self):
