@@ -175,7 +175,7 @@ def test_every_shown_make_target_is_one():
 
 def test_the_checks_see_a_command_that_is_none():
     with pytest.raises(click.UsageError):
-        found(["pro", "locks"])
+        found(["pro", "padlock"])
     command, rest = found(["pro", "lock", "vpc", "--stak", "prod"])
     with pytest.raises(click.UsageError):
         command.make_context(command.name, rest)
