@@ -28,6 +28,7 @@ DOMAINS = (
     "github",
     "dispatches",
     "commits",
+    "sts",
     "affected",
     "webhooks",
     "pulls",

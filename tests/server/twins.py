@@ -54,6 +54,7 @@ BODIES = {
         "commitMessage": "Format",
         "comment": "done",
     },
+    "sts": {"sources": ["acme/modules"], "policyName": "default"},
     "auth/github-oidc": {"token": "a.b.c", "workspaceId": WORKSPACE},
 }
 API = tuple((method, path) for method, path, *_ in [EXCHANGE, *((r.method, r.path) for r in ROUTES)])

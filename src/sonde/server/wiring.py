@@ -35,6 +35,7 @@ from sonde.server.pulls import pages as pull_pages
 from sonde.server.pulls.senders import CheckSender, CommentSender
 from sonde.server.pulls.service import on_pull_request, on_workflow_run
 from sonde.server.settings import Settings
+from sonde.server.sts import api as sts
 from sonde.server.web.model import PageHandler
 from sonde.server.webhooks import pages as webhook_pages
 from sonde.server.webhooks.service import Handler
@@ -82,6 +83,7 @@ ROUTES: tuple[ApiRoute | GitHubRoute, ...] = (
     ApiRoute("GET", "repos/{owner}/{repo}/locks", Permission.STATUS_READ, locks.listed),
     ApiRoute("GET", "repos/{owner}/{repo}/pulls/{number}", Permission.STATUS_READ, pulls.show),
     GitHubRoute("POST", "git/commit", Permission.GIT_COMMIT, commits.commit),
+    GitHubRoute("POST", "sts", Permission.STS_CREATE, sts.tokens),
 )
 OLD_PREFIX = "/api/"  # where clients before 1.180 look for these, with a static token (product.md §2.10)
 OLD_PATHS = frozenset({"affected-stacks", "locks"})

@@ -75,6 +75,8 @@ def _typed(hint: Any, item: Any, where: str) -> Any:
             nested: Any = choice
             return from_json(nested, item, where)
         plain = getattr(choice, "__origin__", choice)
+        if plain is tuple and isinstance(item, list):
+            return _typed(choice, item, where)
         if plain is Mapping and isinstance(item, dict):
             return item
         if isinstance(plain, type) and isinstance(item, plain) and not (plain is int and isinstance(item, bool)):

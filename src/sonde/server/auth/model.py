@@ -22,6 +22,7 @@ class Permission(StrEnum):
     LOCKS_DELETE = "locks:delete"
     STATUS_READ = "status:read"
     GIT_COMMIT = "git:commit"
+    STS_CREATE = "sts:create"
 
 
 @dataclass(frozen=True)

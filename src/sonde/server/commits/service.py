@@ -10,7 +10,8 @@ from sonde.server.auth.model import Actor
 from sonde.server.commits import comment, decide, store
 from sonde.server.commits.model import CommitRow, CommitState, No, Wanted
 from sonde.server.github import store as effects
-from sonde.server.github.client import Branch, GitHub, HeadMovedError, RejectedError, UnansweredError
+from sonde.server.github.client import GitHub, HeadMovedError, RejectedError, UnansweredError
+from sonde.server.github.model import Branch
 from sonde.server.kernel.db import Database
 from sonde.server.kernel.http import RefusedError
 from sonde.server.kernel.log import log

@@ -8,15 +8,16 @@ import json
 import ssl
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import gidgethub
 import httpx2
 from gidgethub import apps, sansio
 
+from sonde.server.github.model import Branch, Commit, Installation, PullHead, RestrictedToken
 from sonde.server.kernel.points import reached
 from sonde.server.workspaces.model import Repository
 
@@ -70,33 +71,6 @@ class Run:
     conclusion: str
     attempt: int
     created_at: str
-
-
-@dataclass(frozen=True)
-class Commit:
-    """A commit; `author` is the name that git has of him."""
-
-    sha: str
-    author: str
-    message: str
-
-
-@dataclass(frozen=True)
-class Branch:
-    """A branch and the commit it points to."""
-
-    head: Commit
-    protected: bool
-
-
-@dataclass(frozen=True)
-class PullHead:
-    """Where a pull request comes from. `repository_id` is None where its fork is gone."""
-
-    open: bool
-    branch: str
-    repository_id: int | None
-    default_branch: str
 
 
 COMMIT = "mutation($input: CreateCommitOnBranchInput!) { createCommitOnBranch(input: $input) { commit { oid } } }"
@@ -315,6 +289,32 @@ class GitHub:
         for error in answer.get("errors") or ():
             raise _graphql_error(error)
         return str(answer["data"]["createCommitOnBranch"]["commit"]["oid"])
+
+    def host(self) -> str:
+        """Where git finds the repositories: github.com, or that of a GitHub Enterprise Server."""
+        return urlsplit(self._api).netloc.removeprefix("api.")
+
+    def installation(self, installation_id: int) -> Installation:
+        """Where the App is installed. Raises RejectedError 404 where it is no more."""
+        answer = self._as_app("github.installation", "GET", f"/app/installations/{installation_id}")
+        return Installation(int(answer["account"]["id"]), answer["account"]["login"], bool(answer.get("suspended_at")))
+
+    def repository_id(self, repository: Repository) -> int:
+        """GitHub's number of the repository that has this name now."""
+        return int(self._call("github.repository", repository, "GET", "")["id"])
+
+    def policy_file(self, repository: Repository, path: str) -> str:
+        """The text of a file on the default branch. Raises RejectedError 404 where there is none."""
+        return str(self._call("github.policy", repository, "GET", f"/contents/{quote(path)}", raw=True))
+
+    def restricted_token(
+        self, installation_id: int, repository_ids: Sequence[int], permissions: Mapping[str, str]
+    ) -> RestrictedToken:
+        """An installation token for these repositories and permissions and no others; kept nowhere."""
+        path = f"/app/installations/{installation_id}/access_tokens"
+        body = {"repository_ids": list(repository_ids), "permissions": dict(permissions)}
+        answer = self._as_app("github.sts.token", "POST", path, body)
+        return RestrictedToken(str(answer["token"]), str(answer["expires_at"]), dict(answer["permissions"]))
 
 
 STATUS_OF_TYPE = {"FORBIDDEN": 403, "INSUFFICIENT_SCOPES": 403, "NOT_FOUND": 404}

@@ -1,6 +1,6 @@
 """An effect: one thing on GitHub that shall look a certain way, or one dispatch that shall happen once."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -74,3 +74,48 @@ class Ambiguous:
 
 
 Outcome = Sent | Refused | Later | Ambiguous
+
+
+@dataclass(frozen=True)
+class Commit:
+    """A commit; `author` is the name that git has of him."""
+
+    sha: str
+    author: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Branch:
+    """A branch and the commit it points to."""
+
+    head: Commit
+    protected: bool
+
+
+@dataclass(frozen=True)
+class PullHead:
+    """Where a pull request comes from. `repository_id` is None where its fork is gone."""
+
+    open: bool
+    branch: str
+    repository_id: int | None
+    default_branch: str
+
+
+@dataclass(frozen=True)
+class Installation:
+    """The account that the App is installed on."""
+
+    account_id: int
+    login: str
+    suspended: bool
+
+
+@dataclass(frozen=True)
+class RestrictedToken:
+    """A token that GitHub minted for somebody else; its text stays out of every log and `repr`."""
+
+    token: str = field(repr=False)
+    expires_at: str
+    permissions: dict[str, str]

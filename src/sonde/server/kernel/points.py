@@ -67,6 +67,11 @@ CRASH_POINTS: Mapping[str, Point] = {
     "github.branch": Point("a branch is asked for its head", story=False),
     "github.commit.find": Point("a commit is looked for by its trailer", story=False),
     "github.commit.create": Point("a commit is made on a branch", story=False),
+    # tokens for private sources
+    "github.installation": Point("an installation is asked whether it is suspended", story=False),
+    "github.repository": Point("a repository is asked for its number", story=False),
+    "github.policy": Point("a trust policy is read", story=False),
+    "github.sts.token": Point("a token for private sources is minted", story=False),
     # not of the loop
     "admin.change": Point("an administrator's command", story=False),
     "run.allow": Point("a member allows a held pull request at one SHA", story=False),
