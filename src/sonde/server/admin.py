@@ -13,6 +13,7 @@ from sonde.server.auth import store as auth
 from sonde.server.auth.store import StaticToken
 from sonde.server.kernel.db import Database, DatabaseUrlError
 from sonde.server.kernel.ids import new_id, new_secret
+from sonde.server.locks import service as locks
 from sonde.server.main import load
 from sonde.server.migrate import SchemaMismatchError, require_current
 from sonde.server.web import signin
@@ -226,3 +227,32 @@ def _repository(tx: Any, workspace_id: str, full_name: str) -> Repository:
             f"{full_name!r} is not linked to {workspace_id}; link it: sonde admin repo add OWNER/NAME …"
         )
     return found
+
+
+@group.group(context_settings=HELP)
+def lock() -> None:
+    """Locks that somebody holds."""
+
+
+@lock.command("release", context_settings=HELP)
+@click.argument("key", metavar="OWNER/NAME/STACK/COMPONENT")
+@click.option("--workspace", "workspace_id", required=True, metavar="ws_…", help="The workspace of the repository.")
+@click.option("--reason", required=True, callback=_name, help="Why; it is kept in the history of the key.")
+@as_json
+def lock_release(key: str, workspace_id: str, reason: str, *, as_json: bool) -> None:
+    """End a lock whoever holds it, also a dispatch's. The job that holds it is not stopped: look at its run first."""
+    owner, name, instance = [*key.split("/", 2), "", ""][:3]
+    with _database() as db, db.write("admin.change") as tx:
+        ended = locks.release_by_admin(tx, _repository(tx, workspace_id, f"{owner}/{name}"), instance, reason)
+    if ended is None:
+        raise click.ClickException(f"{key!r} is not locked; the page /locks lists what is")
+    facts = {
+        "key": ended.key,
+        "fence": ended.fence,
+        "holder": ended.holder.name,
+        "runUrl": ended.holder.run_url or None,
+    }
+    run = f", run {ended.holder.run_url}" if ended.holder.run_url else ""
+    _print(
+        facts, f"The lock of {ended.holder.name}{run} on {ended.key} (fence {ended.fence}) is ended", machine=as_json
+    )

@@ -66,6 +66,7 @@ class GitHubRoute:
 
 ROUTES: tuple[ApiRoute | GitHubRoute, ...] = (
     ApiRoute("POST", "locks", Permission.LOCKS_CREATE, locks.lock),
+    ApiRoute("POST", "locks/wait", Permission.LOCKS_CREATE, locks.wait),
     ApiRoute("DELETE", "locks", Permission.LOCKS_DELETE, locks.unlock),
     ApiRoute("POST", "affected-stacks", Permission.AFFECTED_CREATE, affected.upload),
     ApiRoute("POST", "instances", Permission.INSTANCES_CREATE, instances.upload),

@@ -28,6 +28,19 @@ class LockRequest:
 
 
 @dataclass(frozen=True)
+class WaitRequest:
+    """`POST /api/v1/locks/wait` (ours): a LockRequest, and the `waiter` of the answer before."""
+
+    key: str
+    ttl: int = DEFAULT_TTL
+    message: str | None = None
+    waiter: str = ""
+
+    JSON: ClassVar[Mapping[str, str]] = {"message": "lockMessage"}
+    NULLABLE: ClassVar[frozenset[str]] = frozenset()
+
+
+@dataclass(frozen=True)
 class UnlockRequest:
     """The body of a DELETE."""
 

@@ -7,10 +7,10 @@ from sonde.server.kernel.http import Call, RefusedError, Reply, decode
 from sonde.server.kernel.log import log
 from sonde.server.locks import service, store
 from sonde.server.locks.decide import described
-from sonde.server.locks.model import Held, LockRow, NotReleased
+from sonde.server.locks.model import Granted, Held, LockRow, NotReleased, Waiting
 from sonde.wire.codec import to_json
 from sonde.wire.envelope import ErrorTag
-from sonde.wire.locks import LockAnswer, LockRequest, UnlockRequest
+from sonde.wire.locks import LockAnswer, LockRequest, UnlockRequest, WaitRequest
 from sonde.wire.times import wire_time
 
 
@@ -38,9 +38,40 @@ def lock(db: Database, actor: Actor, call: Call) -> Reply:
         held = result.lock
         context = {"holder": held.holder.name, "expiresAt": wire_time(held.expires_at), "fence": held.fence}
         raise RefusedError(409, ErrorTag.LOCK_CONFLICT, f"Stack is already locked: {described(held)}", context=context)
+    return _granted(result, actor, request.key)
+
+
+def wait(db: Database, actor: Actor, call: Call) -> Reply:
+    """Take a lock or a place in its queue: 200, or 409 whose context says `position` and the `waiter` to ask again with."""
+    request = decode(WaitRequest, call.body)
+    result = db.submit(
+        "lock.acquire",
+        lambda tx: service.wait(tx, actor, request.key, request.ttl, request.message or "", request.waiter),
+    ).result()
+    if isinstance(result, Granted):
+        return _granted(result, actor, request.key)
+    log.info("lock.waits", key=request.key, waiter=result.waiter, position=result.position)
+    raise RefusedError(
+        409,
+        ErrorTag.LOCK_CONFLICT,
+        f"You are number {result.position} of those who wait for {request.key}."
+        + (f" {described(result.lock)}" if result.lock else ""),
+        context=_place(result),
+    )
+
+
+def _place(waiting: Waiting) -> dict[str, object]:
+    place: dict[str, object] = {"position": waiting.position, "waiter": waiting.waiter}
+    if waiting.lock is None:
+        return place
+    lock = waiting.lock
+    return {**place, "holder": lock.holder.name, "expiresAt": wire_time(lock.expires_at), "fence": lock.fence}
+
+
+def _granted(result: Granted, actor: Actor, key: str) -> Reply:
     log.info(
         "lock.renewed" if result.renewed else "lock.granted",
-        key=request.key,
+        key=key,
         fence=result.lock.fence,
         holder=result.lock.holder.id,
     )

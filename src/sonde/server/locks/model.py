@@ -9,6 +9,9 @@ DISPATCH_TTL = 86_400  # seconds: an automatic lock ends with its run; this is t
 RETRY_WINDOW = 60_000  # milliseconds in which a releaser may repeat his own release
 
 
+WAITER_LEASE = 30_000  # milliseconds after which somebody who waits and does not ask again has left
+
+
 class HolderKind(StrEnum):
     """Who may hold a lock: a job or a static token by request, or a dispatch by itself."""
 
@@ -63,6 +66,15 @@ class Held:
     """Somebody else has the key."""
 
     lock: LockRow
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """The asker stands in the queue of a key: 1 is the head. `lock` is what stands there now, live or not."""
+
+    waiter: str
+    position: int
+    lock: LockRow | None
 
 
 @dataclass(frozen=True)

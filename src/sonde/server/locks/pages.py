@@ -14,6 +14,7 @@ KINDS = {
     "taken_over": "taken over by the run of the dispatch",
     "owner": "given back",
     "forced": "ended by somebody else",
+    "admin": "ended by an administrator",
     "run_ended": "ended with its run",
     "refused": "ended: GitHub refused the dispatch",
     "closed": "ended: the pull request was closed or superseded",

@@ -1,5 +1,6 @@
 """Use cases of locks: by request of a client, and by a dispatch for as long as its run lasts."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from sonde.server.auth.model import Actor
@@ -12,6 +13,7 @@ from sonde.server.locks.model import (
     DISPATCH_TTL,
     MAX_KEY,
     MAX_TTL,
+    WAITER_LEASE,
     Granted,
     Held,
     Holder,
@@ -19,6 +21,7 @@ from sonde.server.locks.model import (
     LockRow,
     NotReleased,
     Released,
+    Waiting,
 )
 from sonde.server.workspaces.model import Repository
 from sonde.wire.envelope import ErrorTag
@@ -27,11 +30,46 @@ from sonde.wire.locks import lock_key
 
 def acquire(tx: Tx, actor: Actor, key: str, ttl: int, message: str) -> Granted | Held:
     """Take a key for `ttl` seconds. Raises RefusedError 400 for a key or ttl out of range, 403 for another repository's key."""
-    repository, instance = _located(tx, actor, key)
-    if not 1 <= ttl <= MAX_TTL:
-        raise RefusedError(400, ErrorTag.BAD_REQUEST, f"ttl is in seconds, from 1 to {MAX_TTL}; {ttl} is not.")
-    holder = _holder(actor, repository)
-    return _take(tx, _wanted(repository.id, instance, key, holder, message[:4096], now=tx.now, ttl=ttl))
+    return _take(tx, _asked(tx, actor, key, ttl, message))
+
+
+def acquire_all(tx: Tx, actor: Actor, keys: Sequence[str], ttl: int, message: str) -> tuple[Granted, ...] | Held:
+    """Take every key or none, in one order whoever asks, so that two askers never wait for each other (rule 13).
+
+    Raises RefusedError as `acquire` does; then too nothing is taken.
+    """
+    wanted = {lock.instance: lock for lock in (_asked(tx, actor, key, ttl, message) for key in keys)}
+    if len({lock.repository_id for lock in wanted.values()}) > 1:
+        raise RefusedError(400, ErrorTag.BAD_REQUEST, "The keys are of more than one repository.")
+    granted: list[Granted] = []
+    with tx.connection.begin_nested() as savepoint:
+        for instance in sorted(wanted):
+            got = _take(tx, wanted[instance])
+            if isinstance(got, Held):
+                savepoint.rollback()
+                return got
+            granted.append(got)
+    return tuple(granted)
+
+
+def wait(tx: Tx, actor: Actor, key: str, ttl: int, message: str, waiter: str) -> Granted | Waiting:
+    """Take a key, or stand in its queue: first come, first served among those who wait (rule 13).
+
+    `waiter` is the id of an earlier answer, empty at first. Who does not ask again for 30 seconds has left the queue.
+    Raises RefusedError as `acquire` does.
+    """
+    wanted = _asked(tx, actor, key, ttl, message)
+    mine = waiter if waiter and store.waits(tx, waiter, wanted) else new_id("wait", tx.now)
+    order = store.stand_in_queue(tx, wanted, mine, WAITER_LEASE)
+    standing = store.get(tx, wanted.repository_id, wanted.instance)
+    renews = standing is not None and standing.live(tx.now) and standing.holder.id == wanted.holder.id
+    if order[0] == mine or (renews and wanted.holder.reentrant):
+        got = _take(tx, wanted)
+        if isinstance(got, Granted):
+            store.leave_queue(tx, mine)
+            return got
+        standing = got.lock
+    return Waiting(mine, order.index(mine) + 1, standing)
 
 
 def release(tx: Tx, actor: Actor, key: str) -> Released | NotReleased:
@@ -46,6 +84,17 @@ def release(tx: Tx, actor: Actor, key: str) -> Released | NotReleased:
         store.release(tx, decision.lock)
         store.note(tx, new_id("lev", tx.now), decision.lock, decision.kind, asker)
     return decision
+
+
+def release_by_admin(tx: Tx, repository: Repository, instance: str, reason: str) -> LockRow | None:
+    """End whatever lock stands, also a dispatch's, and write the reason into its history; None where none is held."""
+    lock = store.get_for_update(tx, repository.id, instance)
+    if lock is None or not lock.live(tx.now):
+        return None
+    store.release(tx, lock)
+    admin = Holder(HolderKind.CLIENT, "admin", "an administrator", reentrant=False)
+    store.note(tx, new_id("lev", tx.now), lock, "admin", admin, reason)
+    return lock
 
 
 def acquire_for_dispatch(
@@ -70,6 +119,14 @@ def release_of_dispatch(tx: Tx, dispatch_id: str, because: str) -> int:
 def bind_run(tx: Tx, dispatch_id: str, run_id: int, run_url: str) -> None:
     """Tell the automatic lock of a dispatch which run it belongs to, so that the run's own job may take it over (rule 6)."""
     store.bind_run(tx, dispatch_id, run_id, run_url)
+
+
+def _asked(tx: Tx, actor: Actor, key: str, ttl: int, message: str) -> LockRow:
+    repository, instance = _located(tx, actor, key)
+    if not 1 <= ttl <= MAX_TTL:
+        raise RefusedError(400, ErrorTag.BAD_REQUEST, f"ttl is in seconds, from 1 to {MAX_TTL}; {ttl} is not.")
+    holder = _holder(actor, repository)
+    return _wanted(repository.id, instance, key, holder, message[:4096], now=tx.now, ttl=ttl)
 
 
 def _wanted(

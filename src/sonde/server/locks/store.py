@@ -60,7 +60,20 @@ lock_events = Table(
     Column("holder_id", Text, nullable=False),
     Column("holder_name", Text, nullable=False),
     Column("at", BigInteger, nullable=False),
+    Column("because", Text, nullable=False, server_default=""),  # an administrator's reason
     Index("ix_lock_events_key", "repository_id", "instance", "fence"),
+)
+
+lock_waiters = Table(
+    "lock_waiters",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("repository_id", Text, ForeignKey("repositories.id"), nullable=False),
+    Column("instance", Text, nullable=False),
+    Column("holder_id", Text, nullable=False),
+    Column("asked_at", BigInteger, nullable=False),
+    Column("lease_until", BigInteger, nullable=False),
+    Index("ix_lock_waiters_key", "repository_id", "instance", "asked_at", "id"),
 )
 
 
@@ -214,7 +227,7 @@ def all_live(tx: Tx) -> list[LockRow]:
     return [_lock(row) for row in tx.all(select(locks).where(_live(tx.now)).order_by(locks.c.key))]
 
 
-def note(tx: Tx, event_id: str, lock: LockRow, kind: str, by: Holder) -> None:
+def note(tx: Tx, event_id: str, lock: LockRow, kind: str, by: Holder, because: str = "") -> None:
     """Append to the history of a key."""
     tx.run(
         insert(lock_events).values(
@@ -226,6 +239,7 @@ def note(tx: Tx, event_id: str, lock: LockRow, kind: str, by: Holder) -> None:
             holder_id=by.id,
             holder_name=by.name,
             at=tx.now,
+            because=because,
         )
     )
 
@@ -270,3 +284,39 @@ def history_of(tx: Tx, repository_id: str, instance: str, limit: int) -> Sequenc
     mine = (lock_events.c.repository_id == repository_id, lock_events.c.instance == instance)
     newest = select(lock_events).where(*mine).order_by(lock_events.c.fence.desc(), lock_events.c.id.desc())
     return tx.all(newest.limit(limit))
+
+
+def stand_in_queue(tx: Tx, wanted: LockRow, waiter: str, lease: int) -> list[str]:
+    """The ids of who waits for a key, the head first, after `waiter` joined or renewed its lease (milliseconds).
+
+    Whoever let the lease pass has left, and joins again at the end.
+    """
+    here = and_(lock_waiters.c.repository_id == wanted.repository_id, lock_waiters.c.instance == wanted.instance)
+    tx.run(lock_waiters.delete().where(here, lock_waiters.c.lease_until <= tx.now))
+    joins = tx.insert(lock_waiters).values(
+        id=waiter,
+        repository_id=wanted.repository_id,
+        instance=wanted.instance,
+        holder_id=wanted.holder.id,
+        asked_at=tx.now,
+        lease_until=tx.now + lease,
+    )
+    tx.run(joins.on_conflict_do_update(index_elements=["id"], set_={"lease_until": tx.now + lease}, where=here))
+    order = select(lock_waiters.c.id).where(here).order_by(lock_waiters.c.asked_at, lock_waiters.c.id)
+    return [row.id for row in tx.all(order)]
+
+
+def waits(tx: Tx, waiter: str, wanted: LockRow) -> bool:
+    """Whether this waiter stands in the queue of this key, for this holder."""
+    mine = (
+        lock_waiters.c.id == waiter,
+        lock_waiters.c.repository_id == wanted.repository_id,
+        lock_waiters.c.instance == wanted.instance,
+        lock_waiters.c.holder_id == wanted.holder.id,
+    )
+    return tx.one(select(lock_waiters.c.id).where(*mine)) is not None
+
+
+def leave_queue(tx: Tx, waiter: str) -> None:
+    """Forget a waiter."""
+    tx.run(lock_waiters.delete().where(lock_waiters.c.id == waiter))
