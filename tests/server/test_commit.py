@@ -158,6 +158,15 @@ def moving(world, times):
     )
 
 
+def test_a_branch_that_was_rewritten_since_a_lost_try_is_committed_to(world, job):
+    sha = job.commit().data["sha"]
+    with world.db.write("admin.change") as tx:
+        tx.run(store.commits.update().values(state="sending", sha="", head="f" * 40))
+    world.github.commit(world.infra, "feature", {"main.tf": None}, author="octo-dev")
+    answer = job.commit()
+    assert (answer.status, answer.data["sha"] != sha) == (200, True)
+
+
 def test_a_branch_that_moves_meanwhile_is_tried_once_more(world, job):
     base = job.pull.head_sha
     moving(world, 1)

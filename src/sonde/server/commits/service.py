@@ -11,7 +11,7 @@ from sonde.server.commits import comment, decide, store
 from sonde.server.commits.model import CommitRow, CommitState, No, Wanted
 from sonde.server.github import store as effects
 from sonde.server.github.client import GitHub, HeadMovedError, RejectedError, UnansweredError
-from sonde.server.github.model import Branch
+from sonde.server.github.model import Branch, Commit
 from sonde.server.kernel.db import Database
 from sonde.server.kernel.http import RefusedError
 from sonde.server.kernel.log import log
@@ -92,9 +92,18 @@ def _standing(github: GitHub, wanted: Wanted, first_head: str, branch: Branch) -
     """The commit we look for, among those since the first try and the head itself; empty where there is none."""
     commits = [branch.head]
     if first_head != branch.head.sha:
-        commits += github.commits_between(wanted.repository, first_head, branch.head.sha)
+        commits += _since(github, wanted, first_head, branch.head.sha)
     bot = github.bot()
     return next((item.sha for item in commits if decide.is_it(wanted, bot, item.author, item.message)), "")
+
+
+def _since(github: GitHub, wanted: Wanted, first_head: str, head: str) -> list[Commit]:
+    try:
+        return github.commits_between(wanted.repository, first_head, head)
+    except RejectedError as error:
+        if error.status == 404:  # the branch was rewritten and shares nothing with that head: ours is not in it
+            return []
+        raise
 
 
 def _send(db: Database, github: GitHub, wanted: Wanted, head: str) -> str:

@@ -41,5 +41,5 @@ def refusing(done: str) -> Iterator[None]:
 
 def _next_step(status: int) -> str:
     if status in TAGS:
-        return " Check that the GitHub App is installed on the repository, with the permissions that docs/operations.md lists."
+        return " Check that the GitHub App is installed on the repository, with the permissions that README.md lists."
     return ""
