@@ -12,7 +12,7 @@ import click
 from sonde import __version__
 from sonde.cli import errors
 from sonde.cli.lazy import LazyGroup, Table
-from sonde.stacks.cache import running
+from sonde.stacks.cache import replay, running
 
 COMMANDS: Table = {
     "pro": ("sonde.cli.pro:group", "Lock, unlock and report to the control plane."),
@@ -56,9 +56,11 @@ def cli() -> None:
     """  # noqa: D301 - \b is the control character by which click keeps these lines as they are
 
 
-def main() -> None:
-    """What `sonde.start` calls where no kept answer will do. Exit codes: docs/exit-codes.md."""
+def main(*, asked: bool = False) -> None:
+    """What `sonde.start` calls where no kept answer will do: then it has `asked` for one. Exit codes: docs/exit-codes.md."""
     argv = sys.argv[1:]
+    if not asked and replay.answer(argv, os.environ):
+        return
     sys.exit(
         running.run(argv, os.environ, lambda: errors.run(cli, argv, prog="sonde", env=os.environ, stderr=sys.stderr))
     )

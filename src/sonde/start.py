@@ -12,4 +12,4 @@ def main() -> None:
         sys.exit(0)
     from sonde.main import main as run
 
-    run()
+    run(asked=True)

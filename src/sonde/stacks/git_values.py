@@ -5,6 +5,7 @@ import subprocess
 from functools import lru_cache
 from pathlib import Path
 
+from sonde.stacks.cache import watching
 from sonde.stacks.errors import StacksError
 
 _SCP_LIKE = re.compile(r"(?:[^@/]+@)?(?P<host>[^:/]+):(?P<path>[^/].*)")
@@ -26,7 +27,9 @@ def value(name: str, default: str, folder: Path) -> str:
 
 @lru_cache(maxsize=256)
 def _git(folder: Path, *args: str) -> str:
-    done = subprocess.run(["git", *args], cwd=folder, capture_output=True, text=True, check=False)
+    with watching.known_program():
+        done = subprocess.run(["git", *args], cwd=folder, capture_output=True, text=True, check=False)
+    watching.git_told(str(folder), args, done.returncode, done.stdout.encode("utf-8", "surrogateescape"))
     if done.returncode:
         raise StacksError(
             f"local repo unavailable: {done.stderr.strip()}",

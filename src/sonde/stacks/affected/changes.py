@@ -65,6 +65,7 @@ class Modules:
 
     def __init__(self, tree: Tree, changes: Changes, base: str) -> None:
         self.tree = tree
+        self._top = changes.root.rstrip("/")  # what lies around the checkout is none of its modules
         inside = changes.within(base)
         outside = [path for path in changes.paths if not path.startswith(base.rstrip("/") + "/")]
         self._strict = bool(inside.paths)
@@ -80,7 +81,7 @@ class Modules:
         known = self._modules.get(folder)
         if known is None:
             files = any(name.endswith((".tf", ".tf.json")) for name, _ in self.tree.entries(folder))
-            known = files or (len(folder) > 1 and self._in_module(folder))
+            known = files or (folder not in ("/", self._top) and self._in_module(folder))
             self._modules[folder] = known
         return known
 

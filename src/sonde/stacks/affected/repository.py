@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import IO, NamedTuple
 
+from sonde.stacks.cache import watching
 from sonde.stacks.errors import StacksError
 
 FOLDER, SYMLINK, SUBMODULE = "40000", "120000", "160000"  # modes in tree objects
@@ -60,7 +61,11 @@ class Repository:
         return {_path(name): facts.decode() for facts, _, name in lines}
 
     def run(self, *command: str) -> subprocess.CompletedProcess[bytes]:
-        return subprocess.run(["git", "-C", self.root, *command], env=dict(self.env), capture_output=True, check=False)
+        whole = ["git", "-C", self.root, *command]
+        with watching.known_program():
+            done = subprocess.run(whole, env=watching.plain(self.env), capture_output=True, check=False)
+        watching.git_told(self.root, command, done.returncode, done.stdout)
+        return done
 
 
 def open_repository(folder: str, env: Mapping[str, str]) -> Repository:
@@ -101,6 +106,7 @@ class Objects:
         sink.flush()
         header = source.readline().split()
         if len(header) != 3:
+            watching.unrepeatable("an object that may come", None)
             raise StacksError(
                 f"git object {name} is not in this repository",
                 hints=[
@@ -131,13 +137,16 @@ class Objects:
 
     def _pipes(self) -> tuple[IO[bytes], IO[bytes]]:
         if self._process is None:
-            self._process = subprocess.Popen(
-                ["git", "-C", self.repository.root, "cat-file", "--batch"],
-                env=dict(self.repository.env),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-            )
+            # An object never changes under its name, unless another one is put in its place (git-replace(1)).
+            self.repository.run("for-each-ref", "refs/replace")
+            with watching.known_program():
+                self._process = subprocess.Popen(
+                    ["git", "-C", self.repository.root, "cat-file", "--batch"],
+                    env=watching.plain(self.repository.env),
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL,
+                )
         return _streams(self._process)
 
 

@@ -22,8 +22,8 @@ IMPLICIT = frozenset(
     "LANG LANGUAGE TZ TERM COLUMNS LINES NO_COLOR FORCE_COLOR CLICOLOR CLICOLOR_FORCE ATMOS_CHDIR TMPDIR".split()  # noqa: SIM905 - one line to read
 )
 REMEMBERED = {
-    "describe": frozenset({"stacks", "component", "dependents"}),
-    "list": frozenset({"stacks", "components", "instances"}),
+    "describe": frozenset({"stacks", "component", "dependents", "affected"}),
+    "list": frozenset({"stacks", "components", "instances", "affected"}),
 }
 Record = dict[str, Any]
 

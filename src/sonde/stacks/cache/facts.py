@@ -109,7 +109,41 @@ def hold(facts: Facts, env: Mapping[str, str]) -> bool:
         and all(link_of(path) == link for path, link in facts["links"].items())
         and all(stat_of(path)[:3] == known for path, known in facts["code"].items())
         and all(unchanged(path, known) for path, known in facts["reads"].items())
+        and (not facts.get("git") or git_holds(facts["git"], env))
     )
+
+
+# Commands of git that only read this checkout, and tell the same as long as it is the same.
+ASKED_AGAIN = frozenset({"rev-parse", "merge-base", "diff", "ls-files", "ls-tree", "symbolic-ref", "for-each-ref"})
+ASKED_AGAIN |= {"cat-file", "remote"}
+
+
+def git_holds(known: Mapping[tuple[str, ...], bytes], env: Mapping[str, str]) -> bool:
+    """Whether git answers all questions as it did; they are asked at once."""
+    import subprocess
+
+    asked = {}
+    try:
+        for folder, *command in known:
+            asked[(folder, *command)] = subprocess.Popen(
+                ["git", "-C", folder, *command],
+                env=dict(env),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+            )
+    except OSError:
+        known = {}
+    told = {question: child.communicate()[0] for question, child in asked.items()}
+    return bool(known) and all(
+        git_digest(child.returncode, told[question]) == known[question] for question, child in asked.items()
+    )
+
+
+def git_digest(code: int, output: bytes) -> bytes:
+    import hashlib
+
+    return hashlib.blake2b(b"%d %b" % (code, output), digest_size=20).digest()
 
 
 ALL = ""  # stands for the whole environment among the names of variables

@@ -33,6 +33,7 @@ class Watch:
         self.kinds: dict[str, int] = {}
         self.links: dict[str, str | int] = {}
         self.reads: dict[str, facts.Read] = {}
+        self.git: dict[tuple[str, ...], bytes] = {}
         self.printed: list[tuple[int, bytes]] = []
         self.busy = False
 
@@ -47,7 +48,8 @@ class Watch:
         found: facts.Facts = {"env": self.env, "kinds": self.kinds, "links": self.links, "reads": self.reads}
         self.busy = True
         found["code"] = {path: facts.stat_of(path)[:3] for path in _own_code()}
-        return None if self.unrepeatable or not facts.hold(found, env) else found
+        # Git is not asked again here: an answer of before a change does not fit the one of after it, later.
+        return None if self.unrepeatable or not facts.hold(found, env) else found | {"git": self.git}
 
 
 class Environment(Mapping[str, str]):
@@ -94,6 +96,33 @@ def printed(descriptor: int, pieces: Sequence[bytes]) -> None:
     """Note what is written to a descriptor past sys.stdout and sys.stderr."""
     if _active:
         _active[0].printed.extend((descriptor, piece) for piece in pieces)
+
+
+def plain(env: Mapping[str, str]) -> dict[str, str]:
+    """The environment for a program whose answer is noted, which then stands for the variables that it read."""
+    return dict(env._env if isinstance(env, Environment) else env)  # noqa: SLF001 - they are one
+
+
+@contextmanager
+def known_program() -> Iterator[None]:
+    """In this block a program may be run: what it tells is noted with `git_told`, or can never change."""
+    busy = bool(_active) and _active[0].busy
+    try:
+        if _active:
+            _active[0].busy = True
+        yield
+    finally:
+        if _active:
+            _active[0].busy = busy
+
+
+def git_told(folder: str, command: Sequence[str], code: int, output: bytes) -> None:
+    """Note what git answered; it is asked again before the answer is believed."""
+    if not _active:
+        return
+    if command[0] not in facts.ASKED_AGAIN or "--filters" in command:
+        unrepeatable(f"git {command[0]}", None)
+    _active[0].git[(folder, *command)] = facts.git_digest(code, output)
 
 
 @contextmanager
