@@ -139,6 +139,11 @@ def test_a_file_has_at_most_400_lines(path):
     assert len(path.read_text().splitlines()) <= 400
 
 
+def test_each_test_file_has_a_name_of_its_own():
+    names = [path.name for path in Path(__file__).parent.rglob("test_*.py")]
+    assert len(names) == len(set(names))
+
+
 def test_the_checks_see_a_breach_of_each_kind():
     assert list(continent_breaches("stacks", ast.parse("from sonde.server.kernel import db\n")))
     assert list(domain_breaches("locks", ast.parse("from sonde.server.pulls import service\n")))
