@@ -1,7 +1,8 @@
 """Whether a recorded history could have happened one operation at a time (Wing and Gong 1993, with Lowe's memory).
 
 A history is partitioned by key first, since operations on different keys say nothing about each other. An operation whose
-answer was lost has `result` None and ends at INFINITY: it may have happened at any time after its start, or never.
+answer was lost has `result` None: it happened between its start and its end, or never. Where nobody knows when it could no
+longer happen it ends at INFINITY; each such one may double the search, so an honest end is worth finding out.
 """
 
 from collections import defaultdict
@@ -37,11 +38,13 @@ def linearizable(history: Iterable[Op], first: Hashable, step: Callable[[Any, An
     the state. Only an operation that starts before every unplaced one has ended may come next.
     """
     ordered = sorted(history, key=lambda op: op.start)
-    known = [op for op in ordered if op.end < INFINITY]
-    lost = [op for op in ordered if op.end == INFINITY]
+    known = [op for op in ordered if op.result is not None]
+    lost = [op for op in ordered if op.result is None]
     todo, seen = [(0, frozenset(), frozenset(), first)], set()
     while todo:
         at, beyond, used, state = todo.pop()
+        latest = known[max(beyond, default=at - 1)].start if at or beyond else -INFINITY
+        used = frozenset(number for number in used if lost[number].end >= latest)
         if at == len(known):
             return True
         if (at, beyond, used, state) in seen:
@@ -49,7 +52,7 @@ def linearizable(history: Iterable[Op], first: Hashable, step: Callable[[Any, An
         seen.add((at, beyond, used, state))
         window, limit = _window(known, at, beyond)
         for number, op in enumerate(lost):
-            if op.start < limit and number not in used:
+            if op.start < limit and op.end >= latest and number not in used:
                 after = step(state, op.call)[0]
                 if after != state:  # a lost operation that changes nothing need not be placed
                     todo.append((at, beyond, used | {number}, after))

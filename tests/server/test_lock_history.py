@@ -23,6 +23,7 @@ class Call:
     who: Asker
     at: int
     ttl: int | None
+    port: int = 0  # of the server that was asked, where there is one
 
 
 def step(lock, call):

@@ -17,10 +17,12 @@ import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 import postgres
+import psycopg
 import pytest
 from crash import serve
 from linear import INFINITY, Op, by_key, linearizable
@@ -64,16 +66,15 @@ def client(ports, name, keys, until):
     dice, who, done, connections = random.Random(name), Asker(name, reentrant=False), [], {}
     while time.monotonic() < until:
         port, key, ttl = dice.choice(ports), f"storm/{dice.randrange(keys)}", dice.choice([None, TTL])
-        start, end, result = time.monotonic(), INFINITY, None
+        start, result = time.monotonic(), None
         try:
             connection = connections.setdefault(port, HTTPConnection("127.0.0.1", port, timeout=10))
             result = ask(connection, name, key, ttl)
-            end = time.monotonic() if result else INFINITY
         except ConnectionRefusedError:
             continue  # it never left
         except (OSError, HTTPException):
             connections.pop(port).close()
-        done.append(Op(key, Call(who, 0, ttl), start, end, result))
+        done.append(Op(key, Call(who, 0, ttl, port), start, time.monotonic(), result))
     for connection in connections.values():
         connection.close()
     return done
@@ -97,13 +98,14 @@ class Servers:
     """Real servers on one database, started again where they were killed."""
 
     def __init__(self, folder, url, count):
-        self.folder, self.url, self.ports, self.kills = folder, url, free_ports(count), 0
+        self.folder, self.url, self.ports, self.kills = folder, url, free_ports(count), []
         self.running = [self.start(number) for number in range(count)]
 
     def start(self, number):
         folder = self.folder / f"replica-{number}"
         folder.mkdir(exist_ok=True)
-        given = {"data_dir": folder, "database_url": self.url, "github_webhook_secret": "s"}
+        url = self.url if self.url.startswith("sqlite") else f"{self.url}?application_name={self.life(number)}"
+        given = {"data_dir": folder, "database_url": url, "github_webhook_secret": "s"}
         process = _processes.Process(target=serve, args=(given, self.ports[number], {}), daemon=True)
         process.start()
         while process.is_alive():
@@ -114,14 +116,32 @@ class Servers:
                 time.sleep(0.02)
         raise AssertionError((folder / "serve.log").read_text())
 
+    def life(self, number):
+        return f"replica-{number}-{sum(port == self.ports[number] for port, _, _ in self.kills)}"
+
     def kill_in_turn(self, until, every):
         while len(self.running) > 1 and time.monotonic() + every < until:
             time.sleep(every)
-            number = self.kills % len(self.running)
+            number, killed = len(self.kills) % len(self.running), time.monotonic()
             self.running[number].kill()
             self.running[number].join()
-            self.kills += 1
+            self.wait_for_its_transactions(self.life(number))
+            self.kills.append((self.ports[number], killed, time.monotonic()))
             self.running[number] = self.start(number)
+
+    def wait_for_its_transactions(self, name):
+        """PostgreSQL may still commit what a dead server had sent; after its last backend ended it commits nothing."""
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            while connection.execute("SELECT 1 FROM pg_stat_activity WHERE application_name = %s", [name]).fetchone():
+                time.sleep(0.005)
+
+    def honest(self, op):
+        """A lost operation ends when the server that was asked, killed before the client noticed, could commit no more."""
+        if op.result is not None:
+            return op
+        gone = [gone for port, killed, gone in self.kills if port == op.call.port and killed <= op.end]
+        end = max(gone, default=INFINITY)
+        return replace(op, end=end if end > op.start else INFINITY)  # else it was lost for another reason
 
     def stop(self):
         for process in self.running:
@@ -150,7 +170,7 @@ def storm(kind, folder, *, seconds, processes, clients, keys=64, every=1.5):
         killer.join()
     finally:
         servers.stop()
-    return recorded, servers.kills
+    return [servers.honest(op) for op in recorded], len(servers.kills)
 
 
 def wrong_keys(recorded):
