@@ -150,10 +150,12 @@ class Locks(RuleBasedStateMachine):
         self.dispatches += 1
         self._dispatch(place, f"{self.prefix}-{self.dispatches}")
 
-    @rule(place=places, who=askers)
-    def is_wanted_while_a_dispatch_has_it(self, place, who):
+    @rule(place=places, who=askers, run=st.sampled_from([None, 1, 2]))
+    def is_wanted_while_a_dispatch_has_it(self, place, who, run):
         self.db.clock_offset += max(0, self.lock_of(place).expires - self.tx.now)
         self.is_dispatched(place)
+        if run is not None:
+            self.hears_of_its_run(place, run)
         self.wants(place, who, 60)
 
     @rule(place=places)
