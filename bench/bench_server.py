@@ -213,8 +213,10 @@ def _print(report: Report, database: str, series: Series) -> None:
         report.keep(database, name, per_second=rate.median)
     table(report, ("load", "a second", "p50 ms", "p99 ms", "cpu ms", "of floor", "goal", ""), rows)
     for name, rates in series.floors.items():
-        report.say(f"  floor {name}: {spread(rates).median:.0f} ±{spread(rates).iqr / 2:.0f} a second")
         report.keep(database, "floor", name, per_second=spread(rates).median)
+        if name in series.loads:
+            continue  # it stands in the table
+        report.say(f"  floor {name}: {spread(rates).median:.0f} ±{spread(rates).iqr / 2:.0f} a second")
     if series.drained:
         report.say(f"  accepted webhooks were then processed at {spread(series.drained).median:.0f} a second")
 
