@@ -14,7 +14,7 @@ from pathlib import Path
 from bench import measure, peers
 from bench.clients import PEER, TITLES, Asked
 from bench.measure import Command
-from bench.report import Report, ratios, seconds, shown, spread, table
+from bench.report import Report, beside, seconds, shown, spread, table
 
 RUNS = 20
 NAME = "pro lock"
@@ -91,10 +91,11 @@ def bench(report: Report, asked: Asked, folder: Path) -> None:
     runs = sum(len(samples[command.name]) for command in commands[1:])
     if Lender.granted != runs:
         report.fault(f"{runs} locks were asked for, {Lender.granted} reached the server")
-    theirs = samples.get(PEER + NAME, ())
-    beside = {NAME: f"{ratios(samples[NAME], theirs).median:.2f}"} if theirs else {}
+    sides = {NAME: samples.get(PEER + NAME, ())}
     table(
-        report, TITLES, [(name, *shown(mine), str(len(mine)), beside.get(name, "")) for name, mine in samples.items()]
+        report,
+        TITLES,
+        [(name, *shown(mine), str(len(mine)), *beside(mine, sides.get(name, ()))) for name, mine in samples.items()],
     )
     over = spread([ours.seconds / floor.seconds for ours, floor in zip(samples[NAME], samples[FLOOR], strict=False)])
     report.say(f"  a lock takes {over.median:.1f} times what starting Python takes")

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from bench import measure, peers, repositories
 from bench.measure import Command, Sample
-from bench.report import Report, ratios, seconds, shown, table
+from bench.report import Report, beside, ratio, seconds, shown, table
 from bench.repositories import Size
 
-TITLES = ("command", "seconds", "cpu", "peak MB", "runs", "Go / Sonde")
+TITLES = ("command", "seconds", "cpu", "peak MB", "runs", "Go / Sonde", "by cpu")
 PEER = "Go "  # before the name of a command that the Go CLI runs
 
 
@@ -83,9 +83,10 @@ def _print(report: Report, size: Size, cases: Sequence[Case], samples: Mapping[s
     rows = []
     for name, mine in samples.items():
         theirs = sides.get(name, ())
-        beside = f"{ratios(mine, theirs).median:.1f}" if theirs else ""
-        rows.append((name, *shown(mine), str(len(mine)), beside))
+        rows.append((name, *shown(mine), str(len(mine)), *beside(mine, theirs)))
         report.keep(str(size), name, seconds=seconds(mine).median, peak=max(sample.peak for sample in mine))
+        if theirs:
+            report.keep(str(size), name, "Go / Sonde", ratio=ratio(mine, theirs).median)
         if theirs and {sample.answer for sample in mine} != {sample.answer for sample in theirs}:
             report.fault(f"{name}: an answer of {mine[0].answer} bytes, of the Go CLI one of {theirs[0].answer}")
     table(report, TITLES, rows)

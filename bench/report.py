@@ -42,9 +42,17 @@ def table(report: Report, titles: Sequence[str], rows: Sequence[Sequence[str]]) 
         report.say("  " + "  ".join((row[0].ljust(widths[0]), *cells)))
 
 
-def ratios(ours: Sequence[Sample], theirs: Sequence[Sample]) -> Spread:
+def ratio(ours: Sequence[Sample], theirs: Sequence[Sample]) -> Spread:
     """Theirs by ours, round by round, so that both saw the same load: 5 means that we take a fifth of the time."""
     return spread([b.seconds / a.seconds for a, b in zip(ours, theirs, strict=False)])
+
+
+def beside(ours: Sequence[Sample], theirs: Sequence[Sample]) -> tuple[str, str]:
+    """The ratio of wall and of processor seconds; blank without a peer. The second is what a busy machine distorts least."""
+    if not theirs:
+        return "", ""
+    cpu = spread([b.cpu / a.cpu for a, b in zip(ours, theirs, strict=False)])
+    return f"{ratio(ours, theirs).median:.2f}", f"{cpu.median:.2f}"
 
 
 def seconds(samples: Sequence[Sample]) -> Spread:
