@@ -2,7 +2,7 @@
 
 import pytest
 from crash import Story
-from test_commit import BOT, body
+from test_git_commit import BOT, body
 
 from sonde.sandbox import git
 
