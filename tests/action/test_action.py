@@ -114,7 +114,8 @@ def act(tmp_path, plane):
 
     def run(inputs, env=None, sonde=True):
         events = []
-        path = [str(tools), *([str(Path(sys.executable).parent)] if sonde else []), os.environ["PATH"]]
+        elsewhere = [folder for folder in os.environ["PATH"].split(":") if not (Path(folder) / "sonde").exists()]
+        path = [str(tools), *([str(Path(sys.executable).parent)] if sonde else []), *elsewhere]
         request = RunRequest(
             repository="acme/infra",
             repository_id=11,
