@@ -161,7 +161,8 @@ def _authorized(site: Site, engine: Engine, routes: dict[str, ApiRoute | GitHubR
         reply = route.handler(site.loop.github, site.db, actor, call)
     else:
         reply = route.handler(site.db, actor, call)
-    engine.nudge()
+    if isinstance(route, GitHubRoute) or route.wakes:
+        engine.nudge()
     return reply
 
 

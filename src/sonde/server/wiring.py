@@ -46,12 +46,13 @@ GitHubHandler = Callable[[GitHub | None, Database, Actor, Call], Reply]
 
 @dataclass(frozen=True)
 class ApiRoute:
-    """A route below `/api/v1/`; who calls it must hold `permission`."""
+    """A route below `/api/v1/`; who calls it must hold `permission`. `wakes`: it leaves rows that the engine acts on."""
 
     method: str
     path: str
     permission: Permission
     handler: ApiHandler
+    wakes: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,14 +69,17 @@ ROUTES: tuple[ApiRoute | GitHubRoute, ...] = (
     ApiRoute("POST", "locks", Permission.LOCKS_CREATE, locks.lock),
     ApiRoute("POST", "locks/wait", Permission.LOCKS_CREATE, locks.wait),
     ApiRoute("DELETE", "locks", Permission.LOCKS_DELETE, locks.unlock),
-    ApiRoute("POST", "affected-stacks", Permission.AFFECTED_CREATE, affected.upload),
-    ApiRoute("POST", "instances", Permission.INSTANCES_CREATE, instances.upload),
-    ApiRoute("PATCH", "repos/{owner:path}/{repo}/instances", Permission.INSTANCES_UPDATE, dispatches.status),
+    ApiRoute("POST", "affected-stacks", Permission.AFFECTED_CREATE, affected.upload, wakes=True),
+    ApiRoute("POST", "instances", Permission.INSTANCES_CREATE, instances.upload, wakes=True),
+    ApiRoute(
+        "PATCH", "repos/{owner:path}/{repo}/instances", Permission.INSTANCES_UPDATE, dispatches.status, wakes=True
+    ),
     ApiRoute(
         "PATCH",
         "repos/{owner}/{repo}/instances/{stack}/{component:path}",
         Permission.INSTANCES_UPDATE,
         dispatches.status,
+        wakes=True,
     ),
     ApiRoute("GET", "repos/{owner:path}/{repo}/instances", Permission.STATUS_READ, instances.listed),
     ApiRoute("POST", "atmos/exec", Permission.EXEC_CREATE, executions.report),
