@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 
 import postgres
 import pytest
@@ -12,6 +13,8 @@ _ran: dict[str, int] = {"sqlite": 0, "postgresql": 0}
 
 
 def pytest_configure(config):
+    # a shell that starts us in the background has SIGINT ignored, and what we start would inherit that
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if hasattr(config, "workerinput"):
         return
     config.stash[_cluster] = None
