@@ -6,6 +6,11 @@ import signal
 
 import postgres
 import pytest
+from hypothesis import settings
+
+# the gate judges a change, not the luck of a draw: examples are the same each run, unless SONDE_TEST_RANDOM asks for others
+settings.register_profile("suite", derandomize=not os.environ.get("SONDE_TEST_RANDOM"), deadline=None)
+settings.load_profile("suite")
 
 URL = "SONDE_TEST_PG_URL_OF_RUN"  # how the controller tells its workers where the cluster is
 _cluster = pytest.StashKey[postgres.Cluster | None]()
