@@ -198,3 +198,40 @@ def test_a_client_from_before_versions_finds_uploads_and_locks_below_api(world):
     answer = world.server.request("POST", "/api/affected-stacks", body=body, token=token)
     assert (answer.status, answer.body["success"]) == (200, True)
     assert world.server.request("POST", "/api/affected-stacks", body=body).status == 401
+
+
+APPLIED = {"command": "apply", "exit_code": 0, "last_run": "2026-11-23T10:05:00Z"}
+
+
+def locked(world, token, ttl=600):
+    return world.server.request(
+        "POST", "/api/v1/locks", body={"key": "acme/infra/dev/network", "ttl": ttl}, token=token
+    )
+
+
+def test_an_apply_whose_lock_went_to_somebody_else_is_history_and_says_so(world):
+    learn_default_branch(world)
+    sleeper = run_on(world)
+    assert locked(world, sleeper, ttl=5).status == 200
+    world.advance_clock(6)
+    assert locked(world, world.static_token()).status == 200
+    told = patch(world, sleeper, body=APPLIED).data
+    assert told["status"] == "unknown"
+    assert told["because"] == "its lock (fence 1) had ended, and test got the key after it (fence 2)"
+
+
+def test_an_apply_whose_lock_ran_out_and_nobody_took_counts(world):
+    learn_default_branch(world)
+    sleeper = run_on(world)
+    locked(world, sleeper, ttl=5)
+    world.advance_clock(6)
+    assert patch(world, sleeper, body=APPLIED).data["status"] == "in_sync"
+
+
+def test_who_gave_the_lock_back_may_still_report_after_the_next_holder_came(world):
+    learn_default_branch(world)
+    done = run_on(world)
+    locked(world, done)
+    world.server.request("DELETE", "/api/v1/locks", body={"key": "acme/infra/dev/network"}, token=done)
+    locked(world, world.static_token())
+    assert patch(world, done, body=APPLIED).data["status"] == "in_sync"

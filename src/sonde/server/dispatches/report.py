@@ -13,6 +13,7 @@ from sonde.server.instances.decide import outcome, status_after
 from sonde.server.instances.model import Instance, Report, Status
 from sonde.server.kernel.db import Tx
 from sonde.server.kernel.ids import new_id
+from sonde.server.locks import service as locks
 from sonde.server.workspaces import store as workspaces
 
 
@@ -38,6 +39,7 @@ def report(tx: Tx, actor: Actor, *, owner: str, name: str, claim: Claim) -> Repo
     """Take a report in; the very same one again changes nothing (protocol.md §8). Raises RefusedError 403.
 
     A plan moves the status only if it looked at what is deployed (`decide.history_only`); history gets every report.
+    A job that lost its lock to another holder moves no status at all.
     A static token names neither run nor commit. With a live dispatch of its instance it speaks for that one. Without, its
     plan moves the status unless a run of ours ended after the command did, or a later command reported: then the token
     may be a late retry of that run, or simply be older.
@@ -53,7 +55,9 @@ def report(tx: Tx, actor: Actor, *, owner: str, name: str, claim: Claim) -> Repo
     dispatch = _dispatch_of(tx, actor, instance, of_run, _awaiting(tx, actor, repository.id, instance, hinted))
     before = instances.get(tx, repository.id, instance.stack, instance.component)
     why = decide.history_only(_origin(tx, actor, before, dispatch or of_run, (repository.id, instance, found)))
-    status, because = status_after(before.status if before else Status.UNKNOWN, found, why)
+    by_dispatch = dispatch.id if dispatch else None
+    overtaken = locks.overtaken(tx, actor, repository.id, f"{instance.stack}/{component}", by_dispatch)
+    status, because = status_after(before.status if before else Status.UNKNOWN, found, why, overtaken)
     event = {
         "id": new_id("iev", tx.now),
         "repository_id": repository.id,
@@ -65,7 +69,7 @@ def report(tx: Tx, actor: Actor, *, owner: str, name: str, claim: Claim) -> Repo
         "outcome": outcome(found),
         "status": status,
         "because": because,
-        "dispatch_id": dispatch.id if dispatch else None,
+        "dispatch_id": by_dispatch,
         "run_id": actor.run_id,
     }
     if instances.reported_twice(tx, event):

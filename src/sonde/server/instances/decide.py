@@ -29,12 +29,15 @@ def outcome(report: Report) -> Outcome:
     return {0: Outcome.NO_CHANGES, 2: Outcome.CHANGES}.get(report.exit_code, Outcome.FAILED)
 
 
-def status_after(before: Status, report: Report, history_only: str) -> tuple[Status, str]:
+def status_after(before: Status, report: Report, history_only: str, overtaken: str = "") -> tuple[Status, str]:
     """The instance's status after a report, with the reason.
 
     `history_only` is why a plan tells nothing of what is deployed, as a sentence; empty where it does. An apply changes what
-    is deployed, whatever it was made from.
+    is deployed, whatever it was made from. `overtaken` is why not even that: its holder lost the lock to somebody else while
+    it worked, and what is deployed now is for the newer one to say (reliability.md §4 rule 8).
     """
+    if overtaken:
+        return before, overtaken
     found = outcome(report)
     if found is Outcome.APPLIED:
         return Status.IN_SYNC, "applied"

@@ -116,6 +116,20 @@ def release_of_dispatch(tx: Tx, dispatch_id: str, because: str) -> int:
     return len(ended)
 
 
+def overtaken(tx: Tx, actor: Actor, repository_id: str, instance: str, dispatch_id: str | None) -> str:
+    """Why what a job says of an instance is history only, as a sentence: it lost the lock, and somebody had the key after it (rule 8).
+
+    Empty where it did not, or never held the key, or gave it back itself. A static token is many jobs, so nobody can say it lost one.
+    """
+    own = [actor.holder] if actor.reentrant else []
+    holders = [*own, *([f"dispatch:{dispatch_id}"] if dispatch_id else [])]
+    lock = store.get(tx, repository_id, instance) if holders else None
+    lost = store.lost_fence(tx, lock, holders) if lock else None
+    if lock is None or lost is None:
+        return ""
+    return f"its lock (fence {lost}) had ended, and {lock.holder.name} got the key after it (fence {lock.fence})"
+
+
 def bind_run(tx: Tx, dispatch_id: str, run_id: int, run_url: str) -> None:
     """Tell the automatic lock of a dispatch which run it belongs to, so that the run's own job may take it over (rule 6)."""
     store.bind_run(tx, dispatch_id, run_id, run_url)

@@ -256,6 +256,17 @@ def newest_fence_of(tx: Tx, repository_id: str, instance: str, holder_id: str) -
     return row[0] if row else None
 
 
+def lost_fence(tx: Tx, lock: LockRow, holders: Sequence[str]) -> int | None:
+    """The newest fence under which one of `holders` had this key, if it is an older one than now and they did not give it back."""
+    here = (lock_events.c.repository_id == lock.repository_id, lock_events.c.instance == lock.instance)
+    mine = (*here, lock_events.c.holder_id.in_(holders))
+    row = tx.one(select(func.max(lock_events.c.fence)).where(*mine, lock_events.c.kind.in_(GRANTS)))
+    if row is None or row[0] is None or row[0] >= lock.fence:
+        return None
+    given_back = (lock_events.c.fence == row[0], lock_events.c.kind == "owner")
+    return None if tx.one(select(lock_events.c.id).where(*here, *given_back)) else int(row[0])
+
+
 def ended_by(tx: Tx, lock: LockRow) -> str:
     """The holder id of whoever ended this lock, which need not be its holder; empty where nobody did."""
     mine = and_(
