@@ -45,3 +45,14 @@ class AffectedUpload:
 
     JSON: ClassVar[Mapping[str, str]] = {}
     NULLABLE: ClassVar[frozenset[str]] = frozenset()
+
+
+@dataclass(frozen=True)
+class UploadAnswer:
+    """`id` is null until the upload is whole; `missing` counts the parts of an upload that comes in parts."""
+
+    id: str | None = None
+    missing: int | None = None
+
+    JSON: ClassVar[Mapping[str, str]] = {}
+    NULLABLE: ClassVar[frozenset[str]] = frozenset({"id"})

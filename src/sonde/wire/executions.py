@@ -42,3 +42,13 @@ class ExecutionData:
 
     JSON: ClassVar[Mapping[str, str]] = {}
     NULLABLE: ClassVar[frozenset[str]] = frozenset()
+
+
+@dataclass(frozen=True)
+class ExecutionAnswer:
+    """The id of the record, or of the result that was uploaded by itself."""
+
+    id: str
+
+    JSON: ClassVar[Mapping[str, str]] = {}
+    NULLABLE: ClassVar[frozenset[str]] = frozenset()

@@ -43,6 +43,29 @@ class InstancesUpload:
 
 
 @dataclass(frozen=True)
+class InventoryAnswer:
+    """`id` is null and `missing` counts until every part is there; `misconfigured` names some instances and why."""
+
+    id: str | None = None
+    missing: int = 0
+    misconfigured: tuple[str, ...] = ()
+
+    JSON: ClassVar[Mapping[str, str]] = {}
+    NULLABLE: ClassVar[frozenset[str]] = frozenset({"id"})
+
+
+@dataclass(frozen=True)
+class StatusAnswer:
+    """The instance's status after the report, and why."""
+
+    status: str
+    because: str
+
+    JSON: ClassVar[Mapping[str, str]] = {}
+    NULLABLE: ClassVar[frozenset[str]] = frozenset()
+
+
+@dataclass(frozen=True)
 class InstanceStatus:
     """Result of one terraform command. Old clients send `status` instead of `command` and `exit_code` (product.md §2.5)."""
 

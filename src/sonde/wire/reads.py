@@ -43,21 +43,32 @@ class LocksSeen:
 
 @dataclass(frozen=True)
 class InstanceSeen:
-    """An instance with its last known status; `last_run` is `YYYY-MM-DDTHH:MM:SSZ`."""
+    """An instance with its last known status; `last_run` is `YYYY-MM-DDTHH:MM:SSZ`.
+
+    `enabled` is null until an inventory tells; `misconfigured` is a sentence, null where nothing is wrong.
+    """
 
     stack: str
     component: str
+    component_type: str | None = None
+    enabled: bool | None = None
+    drift_enabled: bool = False
+    misconfigured: str | None = None
     status: str = ""
     last_command: str | None = None
     exit_code: int | None = None
     last_run: str | None = None
 
     JSON: ClassVar[Mapping[str, str]] = {
+        "component_type": "componentType",
+        "drift_enabled": "driftEnabled",
         "last_command": "lastCommand",
         "exit_code": "exitCode",
         "last_run": "lastRun",
     }
-    NULLABLE: ClassVar[frozenset[str]] = frozenset({"last_command", "exit_code", "last_run"})
+    NULLABLE: ClassVar[frozenset[str]] = frozenset(
+        {"component_type", "enabled", "misconfigured", "last_command", "exit_code", "last_run"}
+    )
 
 
 @dataclass(frozen=True)
@@ -72,18 +83,20 @@ class InstancesSeen:
 
 @dataclass(frozen=True)
 class DispatchSeen:
-    """One dispatched workflow of a trigger, and why it is in its state."""
+    """One dispatched workflow of a trigger, and why it is in its state; `run_id` is GitHub's."""
 
-    stack: str
-    component: str
+    id: str = ""
+    stack: str = ""
+    component: str = ""
     workflow: str = ""
     state: str = ""
     because: str = ""
     result: str | None = None
+    run_id: int | None = None
     run_url: str | None = None
 
-    JSON: ClassVar[Mapping[str, str]] = {"run_url": "runUrl"}
-    NULLABLE: ClassVar[frozenset[str]] = frozenset({"result", "run_url"})
+    JSON: ClassVar[Mapping[str, str]] = {"run_id": "runId", "run_url": "runUrl"}
+    NULLABLE: ClassVar[frozenset[str]] = frozenset({"result", "run_id", "run_url"})
 
 
 @dataclass(frozen=True)
@@ -99,8 +112,9 @@ class NotDispatched:
 
 @dataclass(frozen=True)
 class TriggerSeen:
-    """What one event of a pull request started."""
+    """What one event of a pull request started; `check_run_id` is GitHub's."""
 
+    id: str = ""
     activity: str = ""
     sha: str = ""
     state: str = ""
@@ -108,9 +122,10 @@ class TriggerSeen:
     because: str = ""
     dispatches: tuple[DispatchSeen, ...] = ()
     not_dispatched: tuple[NotDispatched, ...] = ()
+    check_run_id: int | None = None
 
-    JSON: ClassVar[Mapping[str, str]] = {"not_dispatched": "notDispatched"}
-    NULLABLE: ClassVar[frozenset[str]] = frozenset({"conclusion"})
+    JSON: ClassVar[Mapping[str, str]] = {"not_dispatched": "notDispatched", "check_run_id": "checkRunId"}
+    NULLABLE: ClassVar[frozenset[str]] = frozenset({"conclusion", "check_run_id"})
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from sonde.server.chunks import service as chunks
 from sonde.server.kernel.db import Database
 from sonde.server.kernel.http import Call, Reply, decode
 from sonde.server.kernel.log import log
-from sonde.wire.affected import AffectedUpload
+from sonde.wire.affected import AffectedUpload, UploadAnswer
+from sonde.wire.codec import to_json
 
 
 def upload(db: Database, actor: Actor, call: Call) -> Reply:
@@ -18,7 +19,7 @@ def upload(db: Database, actor: Actor, call: Call) -> Reply:
         return _part(db, actor, call, body, content)
     upload_id = db.submit("upload.receive", lambda tx: service.receive(tx, actor, body, content)).result()
     log.info("upload.received", upload=upload_id, head_sha=body.head_sha, items=len(body.stacks))
-    return Reply({"id": upload_id})
+    return Reply(to_json(UploadAnswer(upload_id)))
 
 
 def _part(db: Database, actor: Actor, call: Call, body: AffectedUpload, content: Content) -> Reply:
@@ -27,4 +28,4 @@ def _part(db: Database, actor: Actor, call: Call, body: AffectedUpload, content:
         "upload.receive", lambda tx: service.receive_part(tx, actor, body, content, digest=digest)
     ).result()
     log.info("upload.part", upload=upload_id, batch=body.batch_id, part=body.batch_index, missing=missing)
-    return Reply({"id": upload_id, "missing": missing})
+    return Reply(to_json(UploadAnswer(upload_id, missing)))

@@ -9,8 +9,9 @@ from sonde.server.instances.model import Report
 from sonde.server.kernel.db import Database
 from sonde.server.kernel.http import Call, RefusedError, Reply, decode
 from sonde.server.kernel.log import log
+from sonde.wire.codec import to_json
 from sonde.wire.envelope import ErrorTag
-from sonde.wire.instances import InstanceStatus
+from sonde.wire.instances import InstanceStatus, StatusAnswer
 
 RUN_ID_HEADER = "x-atmos-pro-run-id"  # additive: our own client names the dispatch, the Go client does not
 COMMANDS = frozenset({"plan", "apply", "deploy", "remediate", "destroy"})
@@ -37,7 +38,7 @@ def status(db: Database, actor: Actor, call: Call) -> Reply:
         exit_code=found.exit_code,
         status=done.status,
     )
-    return Reply({"status": done.status, "because": done.because})
+    return Reply(to_json(StatusAnswer(done.status, done.because)))
 
 
 def _report(body: InstanceStatus) -> Report:

@@ -5,8 +5,9 @@ from sonde.server.executions import service, store
 from sonde.server.kernel.db import Database
 from sonde.server.kernel.http import Call, RefusedError, Reply, decode
 from sonde.server.kernel.log import log
+from sonde.wire.codec import to_json
 from sonde.wire.envelope import ErrorTag
-from sonde.wire.executions import Execution, ExecutionData
+from sonde.wire.executions import Execution, ExecutionAnswer, ExecutionData
 
 
 def report(db: Database, actor: Actor, call: Call) -> Reply:
@@ -16,7 +17,7 @@ def report(db: Database, actor: Actor, call: Call) -> Reply:
     data = service.packed(body.data)
     db.submit("execution.receive", lambda tx: service.receive(tx, actor, body, data, site_url=call.site_url)).result()
     log.info("execution.received", execution=body.execution_id, command=body.command, exit_code=body.exit_code)
-    return Reply({"id": body.execution_id})
+    return Reply(to_json(ExecutionAnswer(body.execution_id)))
 
 
 def upload(db: Database, actor: Actor, call: Call) -> Reply:
@@ -29,7 +30,7 @@ def upload(db: Database, actor: Actor, call: Call) -> Reply:
     result = db.submit(
         "execution.receive", lambda tx: service.receive_result(tx, actor, body.execution_id, packed)
     ).result()
-    return Reply({"id": result}, url=service.url_of(call.site_url, result))
+    return Reply(to_json(ExecutionAnswer(result)), url=service.url_of(call.site_url, result))
 
 
 def result(db: Database, actor: Actor, call: Call) -> Reply:
@@ -38,4 +39,4 @@ def result(db: Database, actor: Actor, call: Call) -> Reply:
         found = store.result(tx, actor.workspace_id, call.parameters["result"])
     if found is None:
         raise RefusedError(404, ErrorTag.NOT_FOUND, "This workspace has no such result; results are kept for 30 days.")
-    return Reply({"execution_id": found.execution_id, "data": service.unpacked(found.body)})
+    return Reply(to_json(ExecutionData(found.execution_id, service.unpacked(found.body))))

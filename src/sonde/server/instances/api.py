@@ -7,10 +7,13 @@ from sonde.server.auth.model import Actor
 from sonde.server.auth.service import repository_for
 from sonde.server.chunks import service as chunks
 from sonde.server.instances import service, store
+from sonde.server.instances.model import Instance
 from sonde.server.kernel.db import Database
 from sonde.server.kernel.http import Call, Reply, decode
 from sonde.server.kernel.log import log
-from sonde.wire.instances import InstancesUpload
+from sonde.wire.codec import to_json
+from sonde.wire.instances import InstancesUpload, InventoryAnswer
+from sonde.wire.reads import InstanceSeen, InstancesSeen
 from sonde.wire.times import wire_time
 
 NAMED = 20  # misconfigured instances that an answer names; the page lists all
@@ -31,7 +34,7 @@ def upload(db: Database, actor: Actor, call: Call) -> Reply:
         inventory = db.submit("inventory.receive", lambda tx: service.receive(tx, actor, body, packed)).result()
     wrong = [f"{row.stack}/{row.component}: {row.misconfigured}" for row in rows if row.misconfigured]
     log.info("inventory.received", inventory=inventory, missing=missing, instances=len(rows), misconfigured=len(wrong))
-    return Reply({"id": inventory, "missing": missing, "misconfigured": wrong[:NAMED]})
+    return Reply(to_json(InventoryAnswer(inventory, missing, tuple(wrong[:NAMED]))))
 
 
 def listed(db: Database, actor: Actor, call: Call) -> Reply:
@@ -39,19 +42,19 @@ def listed(db: Database, actor: Actor, call: Call) -> Reply:
     with db.read() as tx:
         repository = repository_for(tx, actor, call.parameters["owner"], call.parameters["repo"])
         found = store.of_repository(tx, repository.id)
-    rows = [
-        {
-            "stack": item.stack,
-            "component": item.component,
-            "componentType": item.component_type or None,
-            "enabled": item.enabled,
-            "driftEnabled": item.drift_enabled,
-            "misconfigured": item.misconfigured or None,
-            "status": item.status,
-            "lastCommand": item.last_command or None,
-            "exitCode": item.exit_code,
-            "lastRun": wire_time(item.last_run) if item.last_run else None,
-        }
-        for item in found
-    ]
-    return Reply({"instances": rows})
+    return Reply(to_json(InstancesSeen(tuple(_seen(item) for item in found))))
+
+
+def _seen(item: Instance) -> InstanceSeen:
+    return InstanceSeen(
+        stack=item.stack,
+        component=item.component,
+        component_type=item.component_type or None,
+        enabled=item.enabled,
+        drift_enabled=item.drift_enabled,
+        misconfigured=item.misconfigured or None,
+        status=item.status,
+        last_command=item.last_command or None,
+        exit_code=item.exit_code,
+        last_run=wire_time(item.last_run) if item.last_run else None,
+    )

@@ -11,6 +11,7 @@ from sonde.server.locks.model import Granted, Held, LockRow, NotReleased, Waitin
 from sonde.wire.codec import to_json
 from sonde.wire.envelope import ErrorTag
 from sonde.wire.locks import LockAnswer, LockRequest, UnlockRequest, WaitRequest
+from sonde.wire.reads import LockSeen, LocksSeen
 from sonde.wire.times import wire_time
 
 
@@ -83,19 +84,19 @@ def listed(db: Database, actor: Actor, call: Call) -> Reply:
     with db.read() as tx:
         repository = repository_for(tx, actor, call.parameters["owner"], call.parameters["repo"])
         found, now = store.of_repository(tx, repository.id), tx.now
-    rows = [
-        {
-            "key": item.key,
-            "fence": item.fence,
-            "live": item.live(now),
-            "holder": item.holder.name,
-            "runUrl": item.holder.run_url or None,
-            "message": item.message,
-            "expiresAt": wire_time(item.expires_at),
-        }
-        for item in found
-    ]
-    return Reply({"locks": rows})
+    return Reply(to_json(LocksSeen(tuple(_seen(item, now) for item in found))))
+
+
+def _seen(lock: LockRow, now: int) -> LockSeen:
+    return LockSeen(
+        key=lock.key,
+        fence=lock.fence,
+        live=lock.live(now),
+        holder=lock.holder.name,
+        run_url=lock.holder.run_url or None,
+        message=lock.message,
+        expires_at=wire_time(lock.expires_at),
+    )
 
 
 def unlock(db: Database, actor: Actor, call: Call) -> Reply:
