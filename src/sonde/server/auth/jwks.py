@@ -9,15 +9,12 @@ from urllib.parse import urlsplit
 
 import httpx2
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from jwt import PyJWKSet
-from jwt.exceptions import PyJWKError, PyJWKSetError
 
-from sonde.server.auth.verify import TokenRefusedError
+from sonde.server.auth.jws import TokenRefusedError, rsa_keys
 from sonde.server.kernel.log import log
 
 COOLDOWN = 60_000  # milliseconds between two fetches for one issuer, whatever ids are asked for (reliability.md T20)
 MAX_DOCUMENT = 256 * 1024
-MIN_BITS = 2048
 
 
 class KeysUnavailableError(Exception):
@@ -67,7 +64,7 @@ class Jwks:
                 self._refresh(issuer)
             key = self._keys.get(issuer, {}).get(kid)
         if key is None:
-            raise TokenRefusedError(f"the issuer has no key {kid!r} (keys are fetched again after a minute)")
+            raise TokenRefusedError(f"the issuer has no key {kid[:100]!r} (keys are fetched again after a minute)")
         return key
 
     def _refresh(self, issuer: str) -> None:
@@ -86,8 +83,8 @@ class Jwks:
 
 def _jwks_url(issuer: str, discovery: bytes) -> str:
     document = _json(discovery)
-    url = document.get("jwks_uri")
-    if document.get("issuer", "").rstrip("/") != issuer or not isinstance(url, str):
+    url, named = document.get("jwks_uri"), document.get("issuer")
+    if not isinstance(named, str) or named.rstrip("/") != issuer or not isinstance(url, str):
         raise KeysUnavailableError(f"{issuer}: its discovery document speaks of another issuer or of no keys")
     if urlsplit(url).netloc != urlsplit(issuer).netloc:
         raise KeysUnavailableError(f"{issuer}: its keys lie on another host ({urlsplit(url).netloc})")
@@ -105,9 +102,7 @@ def _json(raw: bytes) -> dict[str, Any]:
 
 
 def _rsa_keys(raw: bytes) -> Mapping[str, RSAPublicKey]:
-    try:
-        found = PyJWKSet.from_dict(_json(raw)).keys
-    except (PyJWKError, PyJWKSetError) as error:
-        raise KeysUnavailableError(f"no usable keys: {error}") from error
-    keys = {item.key_id: item.key for item in found if item.key_id and isinstance(item.key, RSAPublicKey)}
-    return {kid: key for kid, key in keys.items() if key.key_size >= MIN_BITS}
+    entries = _json(raw).get("keys")
+    if not isinstance(entries, list):
+        raise KeysUnavailableError("the document has no list of keys")
+    return rsa_keys(entries)

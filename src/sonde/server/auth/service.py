@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from sonde.server.auth import store
 from sonde.server.auth.jwks import Jwks, KeysUnavailableError
+from sonde.server.auth.jws import TokenRefusedError
 from sonde.server.auth.model import Actor, Permission, SessionToken, SignedClaims, UnverifiedJwt
 from sonde.server.auth.sessions import LIFETIME, KeyRing, mint, session_id_of
-from sonde.server.auth.verify import LEEWAY, TokenRefusedError, verify
+from sonde.server.auth.verify import LEEWAY, verify
 from sonde.server.kernel.db import Database, Tx
 from sonde.server.kernel.http import RefusedError
 from sonde.server.kernel.ids import new_id
