@@ -249,3 +249,19 @@ def test_every_command_says_in_its_help_that_it_can_speak_json(capsys):
     for words in (["sign-in-link"], ["workspace", "create"], ["repo", "add"], ["token", "create"]):
         assert errors.run(cli, ["admin", *words, "--help"], prog="sonde", env={}, stderr=sys.stderr) == 0
         assert "--json" in capsys.readouterr().out
+
+
+def test_what_a_repository_and_a_workspace_demand_can_be_changed(admin, workspace, database_url):
+    linked = facts(admin(*REPO, workspace, "--json"))
+    said = facts(admin("repo", "set", "acme/infra", "--workspace", workspace, "--min-lock-ttl", "900", "--json"))
+    assert said == {"id": linked["id"], "repository": "acme/infra", "minLockTtl": 900}
+    assert facts(admin("workspace", "set", workspace, "--strict-drift", "--json"))["strictDrift"] is True
+    facts(admin(*REPO, workspace, "--json"))  # linking it again keeps them
+    kept = rows(database_url)
+    assert [row.min_lock_ttl for row in kept["repositories"]] == [900]
+    assert [row.strict_drift for row in kept["workspaces"]] == [True]
+
+
+def test_what_is_not_there_cannot_be_changed(admin, workspace):
+    refused(admin("repo", "set", "acme/none", "--workspace", workspace, "--min-lock-ttl", "1"), "repo add")
+    refused(admin("workspace", "set", "ws_none", "--strict-drift"), "workspace create")

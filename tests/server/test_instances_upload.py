@@ -8,6 +8,7 @@ import pytest
 
 from sonde.server.instances import store
 from sonde.server.instances.model import Status
+from sonde.server.workspaces import store as workspaces
 
 MANY = (10_000, 5)  # instances and parts; the same story was timed with (100_000, 25)
 DRIFT = {
@@ -209,3 +210,36 @@ class Stalls:
             with urllib.request.urlopen(self.url + "/healthz") as answer:
                 answer.read()
             self.worst = max(self.worst, time.perf_counter() - started)
+
+
+LACKING = {"enabled": True, "drift_detection": {"enabled": True, "detect": {"workflows": {"plan.yaml": {}}}}}
+SAID = (
+    "vpc in dev, where drift detection is enabled and cannot run; "
+    "add settings.pro.drift_detection.remediate.workflows, a map of workflow file names"
+)
+
+
+def make_strict(world):
+    with world.db.write("admin.change") as tx:
+        workspaces.set_strict_drift(tx, world.repository.workspace_id, strict=True)
+
+
+def test_a_strict_workspace_refuses_an_inventory_in_which_drift_detection_cannot_run(world, token):
+    make_strict(world)
+    answer = upload(world, body_of([one("vpc", pro=LACKING), one("dns", pro=DRIFT), one("odd", pro=[])]), token)
+    assert (answer.status, answer.body["errorTag"]) == (400, "DriftDetectionValidationError")
+    assert answer.body["data"] == {"validationErrors": [SAID]}
+    assert answer.body["errorMessage"] == f"Drift detection validation failed: {SAID}"
+    assert known(world) == {}
+
+
+def test_a_strict_workspace_refuses_a_part_with_such_an_instance_and_nothing_of_the_batch_shows(world, token):
+    make_strict(world)
+    assert upload(world, part([one("dns", pro=DRIFT)], 0, 2), token).status == 200
+    assert upload(world, part([one("vpc", pro=LACKING)], 1, 2), token).status == 400
+    assert known(world) == {}
+
+
+def test_a_workspace_that_is_not_strict_marks_such_an_instance(world, token):
+    assert upload(world, body_of([one("vpc", pro=LACKING)]), token).status == 200
+    assert "cannot run" in known(world)["dev/vpc"].misconfigured

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from sonde.server.locks import service
+from sonde.server.workspaces import store as workspaces
 
 KEY = "acme/infra/prod/us-east-1/vpc"
 
@@ -137,3 +138,15 @@ def test_who_missed_the_answer_of_a_forced_release_may_repeat_it_and_the_former_
     lock(world, holder, ttl=600)
     assert [unlock(world, other).status, unlock(world, other).status] == [200, 200]
     assert unlock(world, holder).status == 404
+
+
+def test_a_repository_may_make_every_lock_live_longer_than_its_job_asked_for(world):
+    with world.db.write("admin.change") as tx:
+        workspaces.set_min_lock_ttl(tx, world.repository.id, 1800)
+    assert lock(world, world.static_token(), ttl=30).status == 200
+    world.advance_clock(1799)
+    assert lock(world, world.static_token()).status == 409
+    world.advance_clock(2)
+    assert lock(world, world.static_token(), ttl=3600).status == 200
+    world.advance_clock(1801)
+    assert lock(world, world.static_token()).status == 409

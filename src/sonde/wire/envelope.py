@@ -14,6 +14,7 @@ class ErrorTag(StrEnum):
     FORBIDDEN = "Forbidden"
     NOT_FOUND = "NotFound"
     METHOD_NOT_ALLOWED = "MethodNotAllowed"
+    DRIFT_DETECTION = "DriftDetectionValidationError"
     BATCH_CONFLICT = "BatchConflict"
     LOCK_CONFLICT = "LockConflict"
     HEAD_MOVED = "HeadMoved"

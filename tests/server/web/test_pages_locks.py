@@ -3,6 +3,7 @@
 import pytest
 from browser import linked_repository
 
+from sonde.server.auth.model import Actor
 from sonde.server.instances import store as instances
 from sonde.server.instances.model import Instance, Status
 from sonde.server.locks import service, store
@@ -103,3 +104,22 @@ def test_a_repository_of_two_workspaces_is_shown_for_each(browser):
     assert "vpc" in browser.seen("/acme/infra/instances?workspace=ws_web").text
     assert "No instance like this" in browser.seen("/acme/infra/instances?workspace=ws_two").text
     assert len([link for link in browser.seen("/instances").links if "workspace=" in link]) == 2
+
+
+def test_who_waits_for_a_lock_is_shown_with_his_place(browser):
+    lock(browser)
+    for name in ("ada", "grace"):
+        browser.db.clock_offset += 1  # who asks in the same millisecond has no order
+        with browser.db.write("lock.acquire") as tx:
+            actor = Actor(browser.repository.workspace_id, browser.repository, name, f"token:{name}", name, {})
+            service.wait(tx, actor, "acme/infra/prod/vpc", 30, "", "")
+    text = browser.seen("/locks").text
+    assert "Who waits" in text
+    assert text.index("1 ada") < text.index("2 grace")
+
+
+def test_the_reason_of_an_administrator_is_in_the_history(browser):
+    lock(browser)
+    with browser.db.write("admin.change") as tx:
+        service.release_by_admin(tx, browser.repository, "prod/vpc", "its runner was lost")
+    assert "ended by an administrator its runner was lost" in browser.seen("/locks").text

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sonde.server.auth import store
 from sonde.server.auth.jwks import Jwks, KeysUnavailableError
@@ -83,15 +83,7 @@ def _linked(tx: Tx, claims: SignedClaims, workspace_id: str) -> Repository:
     owner, _, name = claims.repository.partition("/")
     if name and (owner, name) != (repository.owner, repository.name):  # renamed on GitHub: the ids are the same
         workspaces.rename(tx, repository, owner, name)
-        return Repository(
-            repository.id,
-            workspace_id,
-            repository.github_id,
-            repository.owner_id,
-            owner,
-            name,
-            repository.installation_id,
-        )
+        return replace(repository, owner=owner, name=name)
     return repository
 
 

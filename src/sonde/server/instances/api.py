@@ -8,7 +8,7 @@ from sonde.server.auth.service import repository_for
 from sonde.server.chunks import service as chunks
 from sonde.server.instances import service, store
 from sonde.server.instances.model import Instance
-from sonde.server.kernel.db import Database
+from sonde.server.kernel.db import Database, Tx
 from sonde.server.kernel.http import Call, Reply, decode
 from sonde.server.kernel.log import log
 from sonde.wire.codec import to_json
@@ -16,25 +16,29 @@ from sonde.wire.instances import InstancesUpload, InventoryAnswer
 from sonde.wire.reads import InstanceSeen, InstancesSeen
 from sonde.wire.times import wire_time
 
-NAMED = 20  # misconfigured instances that an answer names; the page lists all
-
 
 def upload(db: Database, actor: Actor, call: Call) -> Reply:
     """Take the inventory of a repository, or a part of it (product.md §2.4); the answer names what is misconfigured."""
     body = decode(InstancesUpload, call.body)
     rows = service.rows_of(body)
-    packed = service.packed(rows)
-    missing = 0
-    if chunks.check(body):
-        digest = chunks.digest_of(call.body)
-        inventory, missing = db.submit(
-            "inventory.receive", lambda tx: service.receive_part(tx, actor, body, packed, digest=digest)
-        ).result()
-    else:
-        inventory = db.submit("inventory.receive", lambda tx: service.receive(tx, actor, body, packed)).result()
+    packed, part = service.packed(rows), chunks.check(body)
     wrong = [f"{row.stack}/{row.component}: {row.misconfigured}" for row in rows if row.misconfigured]
+    # no colon: the Go client cuts the message at the last one, and then shows these as a list (protocol.md §3)
+    hopeless = [
+        f"{row.component} in {row.stack}, where {row.misconfigured}"
+        for row in rows
+        if row.misconfigured and row.drift_enabled
+    ]
+
+    def take(tx: Tx) -> tuple[str | None, int]:
+        service.demand_drift_settings(tx, actor, hopeless)
+        if part:
+            return service.receive_part(tx, actor, body, packed, digest=chunks.digest_of(call.body))
+        return service.receive(tx, actor, body, packed), 0
+
+    inventory, missing = db.submit("inventory.receive", take).result()
     log.info("inventory.received", inventory=inventory, missing=missing, instances=len(rows), misconfigured=len(wrong))
-    return Reply(to_json(InventoryAnswer(inventory, missing, tuple(wrong[:NAMED]))))
+    return Reply(to_json(InventoryAnswer(inventory, missing, tuple(wrong[: service.NAMED]))))
 
 
 def listed(db: Database, actor: Actor, call: Call) -> Reply:

@@ -84,7 +84,7 @@ def _lacking(detection: Mapping[str, Any]) -> str:
             lacks.append(f"settings.pro.drift_detection.{name}.workflows")
     if not lacks:
         return ""
-    return f"drift detection is enabled and cannot run: add {' and '.join(lacks)}, a map of workflow file names"
+    return f"drift detection is enabled and cannot run; add {' and '.join(lacks)}, a map of workflow file names"
 
 
 def unfit(row: InventoryRow) -> str | None:

@@ -17,6 +17,8 @@ from sonde.server.workspaces import store as workspaces
 from sonde.wire.envelope import ErrorTag
 from sonde.wire.instances import InstancesUpload
 
+NAMED = 20  # misconfigured instances that an answer names; the page lists all
+
 
 def rows_of(body: InstancesUpload) -> list[InventoryRow]:
     """What an upload tells, one row per instance in the order of their names. Raises RefusedError 400 for a bad name.
@@ -34,6 +36,20 @@ def packed(rows: Sequence[InventoryRow]) -> bytes:
     """Rows as the JSON text that the database reads, one per line."""
     lines = [msgspec.json.encode(tuple(vars(row).values())) for row in rows]
     return b"[" + b",\n".join(lines) + b"]"
+
+
+def demand_drift_settings(tx: Tx, actor: Actor, wrong: Sequence[str]) -> None:
+    """Refuse an inventory in which drift detection cannot run, where the workspace wants that (ruling 11; product.md §1.5).
+
+    `wrong` has a sentence for each such instance. Raises RefusedError 400 with all of them in `data.validationErrors`.
+    """
+    if not wrong:
+        return
+    workspace = workspaces.workspace(tx, actor.workspace_id)
+    if workspace is None or not workspace.strict_drift:
+        return
+    message = f"Drift detection validation failed: {'; '.join(wrong[:NAMED])}"
+    raise RefusedError(400, ErrorTag.DRIFT_DETECTION, message, data={"validationErrors": list(wrong[:NAMED])})
 
 
 def receive(tx: Tx, actor: Actor, body: InstancesUpload, rows: bytes) -> str:

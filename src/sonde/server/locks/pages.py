@@ -3,6 +3,7 @@
 from sonde.server.kernel.db import Database
 from sonde.server.kernel.http import Call
 from sonde.server.locks import store
+from sonde.server.locks.model import WAITER_LEASE
 from sonde.server.web.model import View, Visitor
 from sonde.server.workspaces import store as workspaces
 
@@ -22,12 +23,14 @@ KINDS = {
 
 
 def locks(db: Database, visitor: Visitor, call: Call) -> View:
-    """Held locks, those whose time ran out, and the newest events of all keys."""
+    """Held locks, who waits for one, those whose time ran out, and the newest events of all keys."""
     del visitor, call
     with db.read() as tx:
         names = {repository.id: repository.full_name for repository in workspaces.all_repositories(tx)}
         data = {
             "held": store.all_live(tx),
+            "queue": [(waiter, names[waiter.repository_id], place) for waiter, place in store.queue(tx)],
+            "lease": WAITER_LEASE // 1000,
             "lapsed": store.lapsed(tx, LAPSED),
             "events": [(event, names[event.repository_id]) for event in store.history(tx, EVENTS)],
             "kinds": KINDS,

@@ -140,7 +140,8 @@ def _asked(tx: Tx, actor: Actor, key: str, ttl: int, message: str) -> LockRow:
     if not 1 <= ttl <= MAX_TTL:
         raise RefusedError(400, ErrorTag.BAD_REQUEST, f"ttl is in seconds, from 1 to {MAX_TTL}; {ttl} is not.")
     holder = _holder(actor, repository)
-    return _wanted(repository.id, instance, key, holder, message[:4096], now=tx.now, ttl=ttl)
+    lives = max(ttl, repository.min_lock_ttl)
+    return _wanted(repository.id, instance, key, holder, message[:4096], now=tx.now, ttl=lives)
 
 
 def _wanted(

@@ -1,5 +1,6 @@
 """All SQL of locks. Rows are never deleted: a fence that was given once is never given again (rule 7)."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -71,6 +72,7 @@ lock_waiters = Table(
     Column("repository_id", Text, ForeignKey("repositories.id"), nullable=False),
     Column("instance", Text, nullable=False),
     Column("holder_id", Text, nullable=False),
+    Column("holder_name", Text, nullable=False, server_default=""),
     Column("asked_at", BigInteger, nullable=False),
     Column("lease_until", BigInteger, nullable=False),
     Index("ix_lock_waiters_key", "repository_id", "instance", "asked_at", "id"),
@@ -309,12 +311,25 @@ def stand_in_queue(tx: Tx, wanted: LockRow, waiter: str, lease: int) -> list[str
         repository_id=wanted.repository_id,
         instance=wanted.instance,
         holder_id=wanted.holder.id,
+        holder_name=wanted.holder.name,
         asked_at=tx.now,
         lease_until=tx.now + lease,
     )
     tx.run(joins.on_conflict_do_update(index_elements=["id"], set_={"lease_until": tx.now + lease}, where=here))
     order = select(lock_waiters.c.id).where(here).order_by(lock_waiters.c.asked_at, lock_waiters.c.id)
     return [row.id for row in tx.all(order)]
+
+
+def queue(tx: Tx) -> list[tuple[Row[Any], int]]:
+    """Everybody who waits for a key, with his place: 1 is the head."""
+    order = (lock_waiters.c.repository_id, lock_waiters.c.instance, lock_waiters.c.asked_at, lock_waiters.c.id)
+    standing = tx.all(select(lock_waiters).where(lock_waiters.c.lease_until > tx.now).order_by(*order))
+    seen = Counter[tuple[str, str]]()
+    found = []
+    for row in standing:
+        seen[row.repository_id, row.instance] += 1
+        found.append((row, seen[row.repository_id, row.instance]))
+    return found
 
 
 def waits(tx: Tx, waiter: str, wanted: LockRow) -> bool:

@@ -5,15 +5,22 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Workspace:
-    """`id` is what `ATMOS_PRO_WORKSPACE_ID` holds; it is no secret."""
+    """`id` is what `ATMOS_PRO_WORKSPACE_ID` holds; it is no secret.
+
+    `strict_drift`: an inventory in which drift detection cannot run is refused instead of marked (ruling 11).
+    """
 
     id: str
     name: str
+    strict_drift: bool = False
 
 
 @dataclass(frozen=True)
 class Repository:
-    """`github_id` and `owner_id` are GitHub's numbers and carry all authority; `owner` and `name` are for people."""
+    """`github_id` and `owner_id` are GitHub's numbers and carry all authority; `owner` and `name` are for people.
+
+    `min_lock_ttl`: seconds that each lock by request lives at least, whatever its job asked for (ruling 18).
+    """
 
     id: str
     workspace_id: str
@@ -22,6 +29,7 @@ class Repository:
     owner: str
     name: str
     installation_id: int | None
+    min_lock_ttl: int = 0
 
     @property
     def full_name(self) -> str:

@@ -3,7 +3,21 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Row, Table, Text, UniqueConstraint, func, select, update
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Integer,
+    Row,
+    Table,
+    Text,
+    UniqueConstraint,
+    false,
+    func,
+    select,
+    update,
+)
 
 from sonde.server.kernel.db import Tx, metadata
 from sonde.server.workspaces.model import Repository, Workspace
@@ -14,6 +28,7 @@ workspaces = Table(
     Column("id", Text, primary_key=True),
     Column("name", Text, nullable=False, unique=True),
     Column("created_at", BigInteger, nullable=False),
+    Column("strict_drift", Boolean, nullable=False, server_default=false()),
 )
 repositories = Table(
     "repositories",
@@ -27,6 +42,7 @@ repositories = Table(
     Column("installation_id", BigInteger),
     Column("created_at", BigInteger, nullable=False),
     Column("default_branch", Text, nullable=False, server_default=""),  # empty until a webhook tells
+    Column("min_lock_ttl", Integer, nullable=False, server_default="0"),
     UniqueConstraint("workspace_id", "github_id"),
 )
 
@@ -38,14 +54,26 @@ def put_workspace(tx: Tx, workspace: Workspace) -> None:
 
 def workspace(tx: Tx, workspace_id: str) -> Workspace | None:
     """One workspace by its id."""
-    row = tx.one(select(workspaces.c.id, workspaces.c.name).where(workspaces.c.id == workspace_id))
-    return Workspace(row.id, row.name) if row else None
+    return _workspace(tx.one(select(workspaces).where(workspaces.c.id == workspace_id)))
 
 
 def workspace_named(tx: Tx, name: str) -> Workspace | None:
     """One workspace by its name."""
-    row = tx.one(select(workspaces.c.id, workspaces.c.name).where(workspaces.c.name == name))
-    return Workspace(row.id, row.name) if row else None
+    return _workspace(tx.one(select(workspaces).where(workspaces.c.name == name)))
+
+
+def set_strict_drift(tx: Tx, workspace_id: str, *, strict: bool) -> None:
+    """Refuse inventories in which drift detection cannot run, or only mark those instances."""
+    tx.run(update(workspaces).where(workspaces.c.id == workspace_id).values(strict_drift=strict))
+
+
+def set_min_lock_ttl(tx: Tx, repository_id: str, seconds: int) -> None:
+    """How long each lock by request lives at least, in seconds; 0 leaves it to who asks."""
+    tx.run(update(repositories).where(repositories.c.id == repository_id).values(min_lock_ttl=seconds))
+
+
+def _workspace(row: Row[Any] | None) -> Workspace | None:
+    return Workspace(row.id, row.name, row.strict_drift) if row else None
 
 
 def put_repository(tx: Tx, repository: Repository) -> None:
@@ -100,7 +128,10 @@ def hold(tx: Tx, repository_id: str) -> None:
 def _repository(row: Row[Any] | None) -> Repository | None:
     if row is None:
         return None
-    return Repository(row.id, row.workspace_id, row.github_id, row.owner_id, row.owner, row.name, row.installation_id)
+    names = (row.owner, row.name)
+    return Repository(
+        row.id, row.workspace_id, row.github_id, row.owner_id, *names, row.installation_id, row.min_lock_ttl
+    )
 
 
 def repository(tx: Tx, repository_id: str) -> Repository | None:

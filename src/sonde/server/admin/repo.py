@@ -1,0 +1,88 @@
+"""`sonde admin repo`: which repositories belong to a workspace, and what each demands."""
+
+import re
+
+import click
+
+from sonde.server.admin.frame import HELP, as_json, database, linked, say, standing
+from sonde.server.kernel.ids import new_id
+from sonde.server.locks.model import MAX_TTL
+from sonde.server.workspaces import store as workspaces
+from sonde.server.workspaces.model import Repository
+
+FULL_NAME = re.compile(r"[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+")
+GITHUB_ID = click.IntRange(1, 2**63 - 1)
+
+
+@click.group(context_settings=HELP)
+def repo() -> None:
+    """Link repositories to a workspace."""
+
+
+@repo.command("add", context_settings=HELP)
+@click.argument("full_name", metavar="OWNER/NAME")
+@click.option("--workspace", "workspace_id", required=True, metavar="ws_…", help="The workspace it belongs to.")
+@click.option(
+    "--repository-id",
+    required=True,
+    type=GITHUB_ID,
+    help="GitHub's id of the repository: it carries the authority.",
+)
+@click.option("--owner-id", required=True, type=GITHUB_ID, help="GitHub's id of its owner.")
+@click.option("--installation-id", type=GITHUB_ID, help="The App installation; a webhook teaches it too.")
+@as_json
+def repo_add(
+    full_name: str, workspace_id: str, repository_id: int, owner_id: int, installation_id: int | None, *, as_json: bool
+) -> None:
+    """Link a repository, or bring the names of a linked one up to date."""
+    if not FULL_NAME.fullmatch(full_name):
+        raise click.ClickException(f"{full_name!r} is not OWNER/NAME")
+    owner, _, name = full_name.partition("/")
+    with database() as db, db.write("admin.change") as tx:
+        standing(tx, workspace_id)
+        known = workspaces.repository_by_github_id(tx, workspace_id, repository_id)
+        installation = installation_id or (known.installation_id if known else None)
+        made = Repository(
+            known.id if known else new_id("repo", tx.now),
+            workspace_id,
+            repository_id,
+            owner_id,
+            owner,
+            name,
+            installation,
+        )
+        workspaces.put_repository(tx, made)
+    facts = {
+        "id": made.id,
+        "workspaceId": workspace_id,
+        "repository": full_name,
+        "repositoryId": repository_id,
+        "ownerId": owner_id,
+        "installationId": installation,
+    }
+    say(facts, f"Repository {full_name} is linked to {workspace_id} as {made.id}", machine=as_json)
+
+
+@repo.command("set", context_settings=HELP)
+@click.argument("full_name", metavar="OWNER/NAME")
+@click.option("--workspace", "workspace_id", required=True, metavar="ws_…", help="The workspace it belongs to.")
+@click.option(
+    "--min-lock-ttl",
+    required=True,
+    type=click.IntRange(0, MAX_TTL),
+    metavar="SECONDS",
+    help="How long each lock lives at least, whatever its job asked for; 0 leaves it to the job.",
+)
+@as_json
+def repo_set(full_name: str, workspace_id: str, min_lock_ttl: int, *, as_json: bool) -> None:
+    """Change what a repository demands. Locks that are held stay as they are.
+
+    \b
+    Example:
+      sonde admin repo set acme/infra --workspace ws_… --min-lock-ttl 1800
+    """  # noqa: D301 - \b is the control character by which click keeps these lines as they are
+    with database() as db, db.write("admin.change") as tx:
+        found = linked(tx, workspace_id, full_name)
+        workspaces.set_min_lock_ttl(tx, found.id, min_lock_ttl)
+    facts = {"id": found.id, "repository": found.full_name, "minLockTtl": min_lock_ttl}
+    say(facts, f"Locks of {found.full_name} live at least {min_lock_ttl} seconds", machine=as_json)
