@@ -150,3 +150,32 @@ def test_a_repository_may_make_every_lock_live_longer_than_its_job_asked_for(wor
     assert lock(world, world.static_token(), ttl=3600).status == 200
     world.advance_clock(1801)
     assert lock(world, world.static_token()).status == 409
+
+
+def lock_all(world, token, *instances, ttl=600):
+    body = {"keys": [f"acme/infra/{instance}" for instance in instances], "ttl": ttl}
+    return world.server.request("POST", "/api/v1/locks/all", body=body, token=token)
+
+
+def test_several_locks_are_granted_together_in_the_order_of_their_keys(world):
+    answer = lock_all(world, world.static_token(), "prod/vpc", "dev/vpc")
+    assert answer.status == 200
+    assert [(one["key"], one["fence"]) for one in answer.data["locks"]] == [
+        ("acme/infra/dev/vpc", 1),
+        ("acme/infra/prod/vpc", 1),
+    ]
+
+
+def test_where_one_of_several_is_held_none_is_granted(world):
+    lock(world, world.static_token(), key="acme/infra/prod/vpc", ttl=600)
+    answer = lock_all(world, world.static_token(), "dev/vpc", "prod/vpc")
+    assert (answer.status, answer.body["errorTag"]) == (409, "LockConflict")
+    assert "acme/infra/prod/vpc is locked by test" in answer.body["errorMessage"]
+    assert lock(world, world.static_token(), key="acme/infra/dev/vpc").data["fence"] == 1
+
+
+@pytest.mark.parametrize("many", [0, 101])
+def test_no_keys_and_too_many_are_refused_with_the_limit(world, many):
+    answer = lock_all(world, world.static_token(), *(f"dev/c{number}" for number in range(many)))
+    assert answer.status == 400
+    assert "1 to 100" in answer.body["errorMessage"]

@@ -67,6 +67,7 @@ class GitHubRoute:
 
 ROUTES: tuple[ApiRoute | GitHubRoute, ...] = (
     ApiRoute("POST", "locks", Permission.LOCKS_CREATE, locks.lock),
+    ApiRoute("POST", "locks/all", Permission.LOCKS_CREATE, locks.lock_all),
     ApiRoute("POST", "locks/wait", Permission.LOCKS_CREATE, locks.wait),
     ApiRoute("DELETE", "locks", Permission.LOCKS_DELETE, locks.unlock),
     ApiRoute("POST", "affected-stacks", Permission.AFFECTED_CREATE, affected.upload, wakes=True),

@@ -41,6 +41,18 @@ class WaitRequest:
 
 
 @dataclass(frozen=True)
+class LockAllRequest:
+    """`POST /api/v1/locks/all` (ours): a LockRequest of several keys of one repository, all or none."""
+
+    keys: tuple[str, ...]
+    ttl: int = DEFAULT_TTL
+    message: str | None = None
+
+    JSON: ClassVar[Mapping[str, str]] = {"message": "lockMessage"}
+    NULLABLE: ClassVar[frozenset[str]] = frozenset()
+
+
+@dataclass(frozen=True)
 class UnlockRequest:
     """The body of a DELETE."""
 
@@ -73,3 +85,13 @@ class LockAnswer:
         "deleted_at": "deletedAt",
     }
     NULLABLE: ClassVar[frozenset[str]] = frozenset({"deleted_at"})
+
+
+@dataclass(frozen=True)
+class LocksAnswer:
+    """Every lock that was granted, in the order of the keys."""
+
+    locks: tuple[LockAnswer, ...]
+
+    JSON: ClassVar[Mapping[str, str]] = {}
+    NULLABLE: ClassVar[frozenset[str]] = frozenset()

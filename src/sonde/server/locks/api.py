@@ -7,10 +7,10 @@ from sonde.server.kernel.http import Call, RefusedError, Reply, decode
 from sonde.server.kernel.log import log
 from sonde.server.locks import service, store
 from sonde.server.locks.decide import described
-from sonde.server.locks.model import Granted, Held, LockRow, NotReleased, Waiting
+from sonde.server.locks.model import MAX_KEYS, Granted, Held, LockRow, NotReleased, Waiting
 from sonde.wire.codec import to_json
 from sonde.wire.envelope import ErrorTag
-from sonde.wire.locks import LockAnswer, LockRequest, UnlockRequest, WaitRequest
+from sonde.wire.locks import LockAllRequest, LockAnswer, LockRequest, LocksAnswer, UnlockRequest, WaitRequest
 from sonde.wire.reads import LockSeen, LocksSeen
 from sonde.wire.times import wire_time
 
@@ -36,10 +36,30 @@ def lock(db: Database, actor: Actor, call: Call) -> Reply:
         "lock.acquire", lambda tx: service.acquire(tx, actor, request.key, request.ttl, request.message or "")
     ).result()
     if isinstance(result, Held):
-        held = result.lock
-        context = {"holder": held.holder.name, "expiresAt": wire_time(held.expires_at), "fence": held.fence}
-        raise RefusedError(409, ErrorTag.LOCK_CONFLICT, f"Stack is already locked: {described(held)}", context=context)
+        raise _conflict(result.lock)
     return _granted(result, actor, request.key)
+
+
+def lock_all(db: Database, actor: Actor, call: Call) -> Reply:
+    """Take every key or none: 200 with all locks, or 409 with who has the first that is not free (rule 13)."""
+    request = decode(LockAllRequest, call.body)
+    if not 1 <= len(request.keys) <= MAX_KEYS:
+        raise RefusedError(
+            400, ErrorTag.BAD_REQUEST, f"keys has {len(request.keys)} keys; it must have 1 to {MAX_KEYS}."
+        )
+    result = db.submit(
+        "lock.acquire", lambda tx: service.acquire_all(tx, actor, request.keys, request.ttl, request.message or "")
+    ).result()
+    if isinstance(result, Held):
+        raise _conflict(result.lock)
+    for one in result:
+        log.info("lock.granted", key=one.lock.key, fence=one.lock.fence, holder=one.lock.holder.id)
+    return Reply(to_json(LocksAnswer(tuple(answer(one.lock, actor.workspace_id) for one in result))))
+
+
+def _conflict(held: LockRow) -> RefusedError:
+    context = {"holder": held.holder.name, "expiresAt": wire_time(held.expires_at), "fence": held.fence}
+    return RefusedError(409, ErrorTag.LOCK_CONFLICT, f"Stack is already locked: {described(held)}", context=context)
 
 
 def wait(db: Database, actor: Actor, call: Call) -> Reply:

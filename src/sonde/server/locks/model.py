@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 MAX_KEY = 512  # bytes
+MAX_KEYS = 100  # in one request
 MAX_TTL = 86_400  # seconds
 DISPATCH_TTL = 86_400  # seconds: an automatic lock ends with its run; this is the backstop
 RETRY_WINDOW = 60_000  # milliseconds in which a releaser may repeat his own release
