@@ -17,6 +17,7 @@ from sonde.server.settings import Settings
 from sonde.server.start import Exit
 from sonde.server.wiring import EXCHANGE, PAGES, ROUTES
 from sonde.wire.envelope import ErrorTag
+from sonde.wire.refusals import REFUSALS
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES_OF_DOCS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -122,8 +123,10 @@ def test_every_command_is_in_the_readme(command):
 
 
 @pytest.mark.parametrize("tag", ErrorTag)
-def test_every_error_tag_is_explained(tag):
-    assert [row for row in rows("docs/errors.md") if row[0] == f"`{tag}`"]
+def test_every_error_tag_is_explained_as_the_wire_explains_it(tag):
+    said = REFUSALS[tag]
+    statuses = ", ".join(str(status) for status in said.statuses)
+    assert [f"`{tag}`", statuses, said.when, said.next_step] in rows("docs/errors.md")
 
 
 @pytest.mark.parametrize("code", Exit)

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 
 class ErrorTag(StrEnum):
-    """Stable names of refusals; `docs/errors.md` documents each."""
+    """Stable names of refusals; `wire.refusals` says of each when it is said and what to do."""
 
     BAD_REQUEST = "BadRequest"
     UNAUTHORIZED = "Unauthorized"
@@ -17,6 +17,7 @@ class ErrorTag(StrEnum):
     DRIFT_DETECTION = "DriftDetectionValidationError"
     BATCH_CONFLICT = "BatchConflict"
     LOCK_CONFLICT = "LockConflict"
+    EXECUTION_CONFLICT = "ExecutionConflict"
     HEAD_MOVED = "HeadMoved"
     LOCK_NOT_FOUND = "LockNotFound"
     PAYLOAD_TOO_LARGE = "PayloadTooLarge"

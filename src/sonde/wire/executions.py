@@ -45,6 +45,17 @@ class ExecutionData:
 
 
 @dataclass(frozen=True)
+class ExecutionResult:
+    """A result that was uploaded by itself, as it was kept."""
+
+    execution_id: str
+    data: Any
+
+    JSON: ClassVar[Mapping[str, str]] = {}
+    NULLABLE: ClassVar[frozenset[str]] = frozenset({"data"})
+
+
+@dataclass(frozen=True)
 class ExecutionAnswer:
     """The id of the record, or of the result that was uploaded by itself."""
 

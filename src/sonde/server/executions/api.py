@@ -7,7 +7,7 @@ from sonde.server.kernel.http import Call, RefusedError, Reply, decode
 from sonde.server.kernel.log import log
 from sonde.wire.codec import to_json
 from sonde.wire.envelope import ErrorTag
-from sonde.wire.executions import Execution, ExecutionAnswer, ExecutionData
+from sonde.wire.executions import Execution, ExecutionAnswer, ExecutionData, ExecutionResult
 
 
 def report(db: Database, actor: Actor, call: Call) -> Reply:
@@ -39,4 +39,4 @@ def result(db: Database, actor: Actor, call: Call) -> Reply:
         found = store.result(tx, actor.workspace_id, call.parameters["result"])
     if found is None:
         raise RefusedError(404, ErrorTag.NOT_FOUND, "This workspace has no such result; results are kept for 30 days.")
-    return Reply(to_json(ExecutionData(found.execution_id, service.unpacked(found.body))))
+    return Reply(to_json(ExecutionResult(found.execution_id, service.unpacked(found.body))))

@@ -67,7 +67,7 @@ def receive(tx: Tx, actor: Actor, body: Execution, data: bytes | None, *, site_u
     if not store.put(tx, stored):
         raise RefusedError(
             409,
-            ErrorTag.BAD_REQUEST,
+            ErrorTag.EXECUTION_CONFLICT,
             f"Execution {body.execution_id} was reported by another run. Each execution needs an id of its own.",
         )
 

@@ -1,0 +1,80 @@
+"""What the server asks of single fields beyond their type, in the words of JSON Schema. Texts are measured in UTF-8 bytes
+where JSON Schema counts characters, so a text of other than ASCII characters may be refused below these lengths."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sonde.wire.affected import AffectedItem, AffectedUpload
+from sonde.wire.commits import MAX_BRANCH, MAX_CHANGES, MAX_COMMENT, MAX_MESSAGE, CommitRequest, FileChanges
+from sonde.wire.executions import Execution, ExecutionData
+from sonde.wire.instances import InstanceItem, InstancesUpload, InstanceStatus
+from sonde.wire.locks import LockRequest, UnlockRequest, WaitRequest
+from sonde.wire.sts import StsRequest
+
+Schema = Mapping[str, Any]
+# OWNER/REPOSITORY/STACK/COMPONENT without control characters; every part but the stack's beginning may hold slashes
+KEY: Schema = {
+    "maxLength": 512,
+    "pattern": r"^[^/\x00-\x1f\x7f]*/[^/\x00-\x1f\x7f]*/[^/\x00-\x1f\x7f][^\x00-\x1f\x7f]*/[^\x00-\x1f\x7f]*$",
+}
+TTL: Schema = {"minimum": 1, "maximum": 86_400}
+NAME: Schema = {"maxLength": 512}
+FULL_NAME: Schema = {"minLength": 1, "maxLength": 512}
+EXECUTION: Schema = {"minLength": 1, "maxLength": 200}
+
+BOUNDS: Mapping[tuple[type[Any], str], Schema] = {
+    (LockRequest, "key"): KEY,
+    (LockRequest, "ttl"): TTL,
+    (WaitRequest, "key"): KEY,
+    (WaitRequest, "ttl"): TTL,
+    (UnlockRequest, "key"): KEY,
+    (AffectedUpload, "head_sha"): {"minLength": 1, "maxLength": 64},
+    (AffectedItem, "stack"): NAME,
+    (AffectedItem, "component"): NAME,
+    (InstanceItem, "stack"): FULL_NAME,
+    (InstanceItem, "component"): FULL_NAME,
+    (InstanceStatus, "exit_code"): {"minimum": -(2**31), "maximum": 2**31 - 1},
+    (Execution, "execution_id"): EXECUTION,
+    (ExecutionData, "execution_id"): EXECUTION,
+    (ExecutionData, "data"): {"type": ["object", "array"]},
+    (CommitRequest, "branch"): {"maxLength": MAX_BRANCH},
+    (CommitRequest, "message"): {"minLength": 1, "maxLength": MAX_MESSAGE, "pattern": r"\S"},
+    (CommitRequest, "comment"): {"maxLength": MAX_COMMENT},
+    (FileChanges, "additions"): {"maxItems": MAX_CHANGES},
+    (FileChanges, "deletions"): {"maxItems": MAX_CHANGES},
+    (StsRequest, "policy_name"): {"pattern": "^[a-z0-9-]{1,64}$"},
+    (StsRequest, "sources"): {"maxItems": 100},
+}
+
+_PART: Schema = {
+    "required": ["batch_id", "batch_index", "batch_total"],
+    "properties": {
+        "batch_id": {"type": "string", "minLength": 1, "maxLength": 200},
+        "batch_index": {"type": "integer", "minimum": 0, "maximum": 9_999},
+        "batch_total": {"type": "integer", "minimum": 1, "maximum": 10_000},
+    },
+}
+_WHOLE: Schema = {
+    "properties": {
+        "batch_id": {"anyOf": [{"type": "null"}, {"const": ""}]},
+        "batch_index": {"type": "null"},
+        "batch_total": {"type": "null"},
+    }
+}
+_RAW_STATUS: Schema = {
+    "required": ["command", "exit_code"],
+    "properties": {
+        "command": {"enum": ["apply", "deploy", "destroy", "plan", "remediate"]},
+        "exit_code": {"type": "integer"},
+    },
+}
+_OLD_STATUS: Schema = {
+    "required": ["status"],
+    "properties": {"command": {"type": "null"}, "status": {"enum": ["in_sync", "drifted"]}},
+}
+
+FORMS: Mapping[type[Any], tuple[Schema, ...]] = {  # of an object that is one of several things
+    AffectedUpload: (_WHOLE, _PART),
+    InstancesUpload: (_WHOLE, _PART),
+    InstanceStatus: (_RAW_STATUS, _OLD_STATUS),
+}
