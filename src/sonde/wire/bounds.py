@@ -1,5 +1,6 @@
 """What the server asks of single fields beyond their type, in the words of JSON Schema. Texts are measured in UTF-8 bytes
-where JSON Schema counts characters, so a text of other than ASCII characters may be refused below these lengths."""
+where JSON Schema counts characters, so a text of other than ASCII characters may be refused below these lengths.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 from sonde.wire.affected import AffectedItem, AffectedUpload
 from sonde.wire.commits import MAX_BRANCH, MAX_CHANGES, MAX_COMMENT, MAX_MESSAGE, CommitRequest, FileChanges
 from sonde.wire.executions import Execution, ExecutionData
-from sonde.wire.instances import InstanceItem, InstancesUpload, InstanceStatus
+from sonde.wire.instances import InstanceItem, InstanceStatus, InstancesUpload
 from sonde.wire.locks import LockRequest, UnlockRequest, WaitRequest
 from sonde.wire.sts import StsRequest
 

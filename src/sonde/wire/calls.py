@@ -13,7 +13,7 @@ from sonde.wire.commits import CommitAnswer, CommitRequest
 from sonde.wire.envelope import ErrorTag
 from sonde.wire.exchange import ExchangeAnswer, ExchangeRequest
 from sonde.wire.executions import Execution, ExecutionAnswer, ExecutionData, ExecutionResult
-from sonde.wire.instances import InstancesUpload, InstanceStatus, InventoryAnswer, StatusAnswer
+from sonde.wire.instances import InstanceStatus, InstancesUpload, InventoryAnswer, StatusAnswer
 from sonde.wire.locks import LockAnswer, LockRequest, UnlockRequest, WaitRequest
 from sonde.wire.reads import InstancesSeen, LocksSeen, PullSeen
 from sonde.wire.sts import StsAnswer, StsRequest
@@ -88,7 +88,10 @@ CALLS: Mapping[tuple[str, str], Described] = {
         "The record of one command", Execution, ExecutionAnswer, (ErrorTag.EXECUTION_CONFLICT,)
     ),
     ("POST", "atmos/exec/data"): Described(
-        "A result that is too large for its record; the answer has its address", ExecutionData, ExecutionAnswer, url=True
+        "A result that is too large for its record; the answer has its address",
+        ExecutionData,
+        ExecutionAnswer,
+        url=True,
     ),
     ("GET", "atmos/exec/data/{result}"): Described("That result", None, ExecutionResult, (ErrorTag.NOT_FOUND,)),
     ("GET", "repos/{owner}/{repo}/locks"): Described(
