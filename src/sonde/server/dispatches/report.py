@@ -35,6 +35,17 @@ class Claim:
     hint: str = ""
 
 
+@dataclass(frozen=True)
+class Known:
+    """What the database says of a report: whose it is, what was known before, and why it may not count (sentences)."""
+
+    instance: InstanceName
+    dispatch: Dispatch | None
+    before: Instance | None
+    history_only: str
+    overtaken: str
+
+
 def report(tx: Tx, actor: Actor, *, owner: str, name: str, claim: Claim) -> Reported:
     """Take a report in; the very same one again changes nothing (protocol.md §8). Raises RefusedError 403.
 
@@ -45,42 +56,49 @@ def report(tx: Tx, actor: Actor, *, owner: str, name: str, claim: Claim) -> Repo
     may be a late retry of that run, or simply be older.
     """
     repository = repository_for(tx, actor, owner, name)
-    found, of_run = claim.found, store.by_run(tx, repository.id, actor.run_id) if actor.run_id is not None else None
-    hinted = _hinted(tx, actor, repository.id, claim)
-    own = of_run or hinted
-    of_stack = own.instance.component if own and own.instance.stack == claim.instance.stack else None
-    known = instances.named_like(tx, repository.id, claim.instance.stack, claim.instance.component)
-    component = decide.full_component(claim.instance.component, of_stack, known)
-    instance = InstanceName(claim.instance.stack, component)
-    dispatch = _dispatch_of(tx, actor, instance, of_run, _awaiting(tx, actor, repository.id, instance, hinted))
-    before = instances.get(tx, repository.id, instance.stack, instance.component)
-    why = decide.history_only(_origin(tx, actor, before, dispatch or of_run, (repository.id, instance, found)))
-    by_dispatch = dispatch.id if dispatch else None
-    overtaken = locks.overtaken(tx, actor, repository.id, f"{instance.stack}/{component}", by_dispatch)
-    status, because = status_after(before.status if before else Status.UNKNOWN, found, why, overtaken)
+    found, known = claim.found, _gathered(tx, actor, repository.id, claim)
+    before = known.before.status if known.before else Status.UNKNOWN
+    status, because = status_after(before, found, known.history_only, known.overtaken)
+    component = known.instance.component
     event = {
         "id": new_id("iev", tx.now),
         "repository_id": repository.id,
-        "stack": instance.stack,
-        "component": instance.component,
+        "stack": known.instance.stack,
+        "component": component,
         "command": found.command,
         "exit_code": found.exit_code,
         "last_run": found.last_run,
         "outcome": outcome(found),
         "status": status,
         "because": because,
-        "dispatch_id": by_dispatch,
+        "dispatch_id": known.dispatch.id if known.dispatch else None,
         "run_id": actor.run_id,
     }
     if instances.reported_twice(tx, event):
         return Reported(component, status, "the same report came before")
     instances.note(tx, event)
-    known_now = (repository.id, instance.stack, component, status, found.command, found.exit_code, found.last_run)
-    instances.put(tx, Instance(*known_now, tx.now))
-    if dispatch is not None:
-        store.set_outcome(tx, dispatch.id, outcome(found))
-        store.touch(tx, dispatch.trigger_id)
+    name_and_status = (repository.id, known.instance.stack, component, status)
+    instances.put(tx, Instance(*name_and_status, found.command, found.exit_code, found.last_run, tx.now))
+    if known.dispatch is not None:
+        store.set_outcome(tx, known.dispatch.id, outcome(found))
+        store.touch(tx, known.dispatch.trigger_id)
     return Reported(component, status, because)
+
+
+def _gathered(tx: Tx, actor: Actor, repository_id: str, claim: Claim) -> Known:
+    found, said = claim.found, claim.instance
+    of_run = store.by_run(tx, repository_id, actor.run_id) if actor.run_id is not None else None
+    hinted = _hinted(tx, actor, repository_id, claim)
+    own = of_run or hinted
+    of_stack = own.instance.component if own and own.instance.stack == said.stack else None
+    alike = instances.named_like(tx, repository_id, said.stack, said.component)
+    instance = InstanceName(said.stack, decide.full_component(said.component, of_stack, alike))
+    dispatch = _dispatch_of(tx, actor, instance, of_run, _awaiting(tx, actor, repository_id, instance, hinted))
+    before = instances.get(tx, repository_id, instance.stack, instance.component)
+    origin = _origin(tx, actor, before, dispatch or of_run, (repository_id, instance, found))
+    place = f"{instance.stack}/{instance.component}"
+    overtaken = locks.overtaken(tx, actor, repository_id, place, dispatch.id if dispatch else None)
+    return Known(instance, dispatch, before, decide.history_only(origin), overtaken)
 
 
 def _hinted(tx: Tx, actor: Actor, repository_id: str, claim: Claim) -> Dispatch | None:
