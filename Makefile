@@ -23,10 +23,13 @@ test: .venv/ready ## all tests, on SQLite and on PostgreSQL
 bench: .venv/ready ## time ourselves beside floors and peers
 	@$(RUN) python -m bench
 
+openapi: .venv/ready ## renew docs/openapi.json
+	@$(RUN) python -m sonde.server.openapi docs/openapi.json
+
 check: .venv/ready ## format, lint, types, architecture
 	@$(RUN) ruff format --check . && $(RUN) ruff check . && $(RUN) mypy && $(RUN) pytest -q tests/test_architecture.py
 
 format: .venv/ready ## format and mend what ruff can mend
 	@$(RUN) ruff format . && $(RUN) ruff check --fix .
 
-.PHONY: help setup demo test bench check format
+.PHONY: help setup demo test bench openapi check format

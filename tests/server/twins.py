@@ -20,6 +20,7 @@ TOKEN = "a-static-token-of-the-twins"
 KEY = "acme/infra/dev/vpc"
 BODIES = {
     "locks": {"key": KEY, "ttl": 30, "lockMessage": "here", "properties": {"a": 1}},
+    "locks/all": {"keys": [KEY, KEY + "-2"], "ttl": 30, "lockMessage": "here"},
     "locks/wait": {"key": KEY, "ttl": 30, "lockMessage": "here", "waiter": "w-1"},
     "affected-stacks": {
         "head_sha": "a" * 40,

@@ -3,8 +3,9 @@
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 from sonde.server.affected import api as affected
 from sonde.server.affected import pages as upload_pages
@@ -30,12 +31,14 @@ from sonde.server.kernel.http import Call, Reply
 from sonde.server.kernel.tls import outgoing
 from sonde.server.locks import api as locks
 from sonde.server.locks import pages as lock_pages
+from sonde.server.openapi import document
 from sonde.server.pulls import api as pulls
 from sonde.server.pulls import pages as pull_pages
 from sonde.server.pulls.senders import CheckSender, CommentSender
 from sonde.server.pulls.service import on_pull_request, on_workflow_run
 from sonde.server.settings import Settings
 from sonde.server.sts import api as sts
+from sonde.server.web import reference
 from sonde.server.web.model import PageHandler
 from sonde.server.webhooks import pages as webhook_pages
 from sonde.server.webhooks.service import Handler
@@ -96,6 +99,13 @@ OLD_PATHS = frozenset({"affected-stacks", "locks"})
 EXCHANGE = ("POST", "auth/github-oidc", auth.exchange)
 
 
+@cache
+def described() -> Mapping[str, Any]:
+    """The OpenAPI description of the routes above."""
+    routes = ((route.method, route.path, str(route.permission)) for route in ROUTES)
+    return document(((*EXCHANGE[:2], ""), *routes))
+
+
 @dataclass(frozen=True)
 class Page:
     """A page for people. Every one asks for a session first; a route that is not in PAGES does not exist (T17)."""
@@ -111,6 +121,8 @@ PAGES: tuple[Page, ...] = (
     Page("GET", "/instances", instance_pages.repositories),
     Page("GET", "/deliveries", partial(webhook_pages.deliveries, waiting=upload_pages.waiting)),
     Page("GET", "/deliveries/{guid:path}", webhook_pages.delivery),
+    Page("GET", "/docs", partial(reference.page, described)),
+    Page("GET", "/openapi.json", partial(reference.openapi, described)),
     Page("GET", "/{owner}/{repo}/instances", instance_pages.instances),
     Page("GET", "/{owner}/{repo}/instance", instance_pages.instance),
     Page("GET", "/{owner}/{repo}/pull/{number}", pull_pages.pull),

@@ -9,7 +9,7 @@ from sonde.wire.affected import AffectedItem, AffectedUpload
 from sonde.wire.commits import MAX_BRANCH, MAX_CHANGES, MAX_COMMENT, MAX_MESSAGE, CommitRequest, FileChanges
 from sonde.wire.executions import Execution, ExecutionData
 from sonde.wire.instances import InstanceItem, InstanceStatus, InstancesUpload
-from sonde.wire.locks import LockRequest, UnlockRequest, WaitRequest
+from sonde.wire.locks import LockAllRequest, LockRequest, UnlockRequest, WaitRequest
 from sonde.wire.sts import StsRequest
 
 Schema = Mapping[str, Any]
@@ -26,6 +26,8 @@ EXECUTION: Schema = {"minLength": 1, "maxLength": 200}
 BOUNDS: Mapping[tuple[type[Any], str], Schema] = {
     (LockRequest, "key"): KEY,
     (LockRequest, "ttl"): TTL,
+    (LockAllRequest, "keys"): {"minItems": 1, "maxItems": 100, "items": {"type": "string", **KEY}},
+    (LockAllRequest, "ttl"): TTL,
     (WaitRequest, "key"): KEY,
     (WaitRequest, "ttl"): TTL,
     (UnlockRequest, "key"): KEY,

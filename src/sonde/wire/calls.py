@@ -14,7 +14,7 @@ from sonde.wire.envelope import ErrorTag
 from sonde.wire.exchange import ExchangeAnswer, ExchangeRequest
 from sonde.wire.executions import Execution, ExecutionAnswer, ExecutionData, ExecutionResult
 from sonde.wire.instances import InstanceStatus, InstancesUpload, InventoryAnswer, StatusAnswer
-from sonde.wire.locks import LockAnswer, LockRequest, UnlockRequest, WaitRequest
+from sonde.wire.locks import LockAllRequest, LockAnswer, LockRequest, LocksAnswer, UnlockRequest, WaitRequest
 from sonde.wire.reads import InstancesSeen, LocksSeen, PullSeen
 from sonde.wire.sts import StsAnswer, StsRequest
 
@@ -51,6 +51,13 @@ CALLS: Mapping[tuple[str, str], Described] = {
     ),
     ("POST", "locks"): Described(
         "Take a lock, or renew one's own", LockRequest, LockAnswer, (ErrorTag.LOCK_CONFLICT,), old="locks"
+    ),
+    ("POST", "locks/all"): Described(
+        "Take the locks of several keys, all or none",
+        LockAllRequest,
+        LocksAnswer,
+        (ErrorTag.LOCK_CONFLICT,),
+        ours=True,
     ),
     ("POST", "locks/wait"): Described(
         "Take a lock, or a place in its queue", WaitRequest, LockAnswer, (ErrorTag.LOCK_CONFLICT,), ours=True

@@ -15,7 +15,7 @@ from sonde.server.kernel.http import Call, RefusedError, read_body, unavailable
 from sonde.server.kernel.ids import new_trace_id
 from sonde.server.kernel.log import log
 from sonde.server.web import signin
-from sonde.server.web.model import Goto, PageHandler, View
+from sonde.server.web.model import File, Goto, PageHandler, View
 from sonde.server.web.render import Renderer
 from sonde.wire.envelope import ErrorTag
 
@@ -149,9 +149,11 @@ def _cookie(door: Door, call: Call) -> str:
     return found.value if found else ""
 
 
-def _shown(door: Door, call: Call, shown: View | Goto) -> Response:
+def _shown(door: Door, call: Call, shown: View | Goto | File) -> Response:
     if isinstance(shown, Goto):
         return RedirectResponse(shown.path, 303, HEADERS)
+    if isinstance(shown, File):
+        return Response(shown.text, 200, HEADERS, shown.media_type)
     if call.headers.get("hx-request") and shown.status == 200:
         fragment = door.render.fragment(shown, _here(call))
         if fragment.digest == call.headers.get("x-have"):

@@ -33,7 +33,15 @@ class Goto:
     path: str
 
 
-PageHandler = Callable[[Database, Visitor, Call], View | Goto]
+@dataclass(frozen=True)
+class File:
+    """An answer that is no page: text of another media type."""
+
+    text: str
+    media_type: str
+
+
+PageHandler = Callable[[Database, Visitor, Call], View | Goto | File]
 
 
 def missing(what: str, now: int) -> View:
