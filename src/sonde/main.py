@@ -4,15 +4,16 @@ The table is the only place that knows every command. A string names `module:att
 never pays for the import of the server, and a base install (without the `server` extra) still has every client command.
 """
 
+import gc
 import os
 import sys
 
 import click
 
-from sonde import __version__
+from sonde import __version__, start
 from sonde.cli import errors
 from sonde.cli.lazy import LazyGroup, Table
-from sonde.stacks.cache import replay, running
+from sonde.stacks.cache import running
 
 COMMANDS: Table = {
     "pro": ("sonde.cli.pro:group", "Lock, unlock and report to the control plane."),
@@ -26,12 +27,15 @@ COMMANDS: Table = {
 }
 
 SERVER_COMMANDS = frozenset({"serve", "admin", "demo"})
+SERVER_PACKAGES = frozenset({"sonde.server", "sonde.demo"})  # they have threads and exit handlers of their own
 
 
 class RootGroup(LazyGroup):
     """The table above; a server command without the server extra says what to install."""
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in SERVER_COMMANDS:
+            gc.enable()
         try:
             return super().get_command(ctx, cmd_name)
         except ModuleNotFoundError as error:
@@ -56,15 +60,14 @@ def cli() -> None:
     """  # noqa: D301 - \b is the control character by which click keeps these lines as they are
 
 
-def main(*, asked: bool = False) -> None:
-    """What `sonde.start` calls where no kept answer will do: then it has `asked` for one. Exit codes: docs/exit-codes.md."""
+def main() -> None:
+    """What `sonde.start` calls where no kept answer will do. Exit codes: docs/exit-codes.md."""
     argv = sys.argv[1:]
-    if not asked and replay.answer(argv, os.environ):
-        return
-    sys.exit(
-        running.run(argv, os.environ, lambda: errors.run(cli, argv, prog="sonde", env=os.environ, stderr=sys.stderr))
-    )
+    code = running.run(argv, os.environ, lambda: errors.run(cli, argv, prog="sonde", env=os.environ, stderr=sys.stderr))
+    if SERVER_PACKAGES.isdisjoint(sys.modules):
+        start.leave(code)
+    sys.exit(code)
 
 
 if __name__ == "__main__":
-    main()
+    start.main()

@@ -195,6 +195,13 @@ def test_an_upload_names_both_commits_and_what_is_affected(sonde, change, git, p
     assert stack["affected_all"] is None
 
 
+def test_a_deprecated_flag_is_mentioned_where_the_answer_does_not_go(sonde):
+    notice = "Flag --ref has been deprecated, use --base instead"
+    shown = sonde("describe", "affected", "--ref", "main")
+    assert (json.loads(shown.stdout), notice in shown.stderr) == ([], True)
+    assert sonde("describe", "affected", "--ref", "main", "--upload").stdout == notice + "\n"
+
+
 def test_nothing_affected_is_uploaded_too(sonde, plane):
     done = sonde("describe", "affected", "--base", "main", "--upload")
     assert "✓ Uploaded 0 affected" in done.stderr

@@ -5,7 +5,6 @@ import io
 import socket
 import subprocess
 import threading
-from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -78,7 +77,7 @@ def test_a_lock_carries_token_type_length_and_our_name_behind_the_one_servers_kn
 
 
 def test_the_run_id_of_a_dispatched_run_goes_along_as_a_header(session, plane):
-    session.settings = replace(session.settings, run_id="run_1")
+    session.settings = session.settings._replace(run_id="run_1")
     lock(session)
     assert plane.seen[0].headers["x-atmos-pro-run-id"] == "run_1"
 
@@ -243,13 +242,13 @@ def test_a_refused_refresh_ends_the_attempts_and_tells_both_reasons(github, plan
 
 
 def test_the_mint_must_be_https(github):
-    github.settings = replace(github.settings, oidc_request_url="http://127.0.0.1:1/token")
+    github.settings = github.settings._replace(oidc_request_url="http://127.0.0.1:1/token")
     with pytest.raises(SignInError, match="must use https"):
         github.refresh()
 
 
 def test_a_missing_workspace_id_is_named_before_the_exchange(github, plane):
-    github.settings = replace(github.settings, workspace_id="")
+    github.settings = github.settings._replace(workspace_id="")
     with pytest.raises(SignInError, match="ATMOS_PRO_WORKSPACE_ID"):
         github.refresh()
     assert not plane.seen
@@ -427,8 +426,8 @@ def test_https_goes_through_a_tunnel_of_the_proxy_with_its_login(proxy, tls_plan
 
 
 def test_calls_use_the_proxy_and_the_exchange_does_not(github, plane):
-    github.settings = replace(github.settings, base_url="http://api.example")
-    github.wire = replace(github.wire, env={**github.wire.env, "HTTP_PROXY": plane.url}, timeout=5)
+    github.settings = github.settings._replace(base_url="http://api.example")
+    github.wire = github.wire._replace(env={**github.wire.env, "HTTP_PROXY": plane.url}, timeout=5)
     with pytest.raises(NoAnswerError):
         github.refresh()
     assert not plane.seen

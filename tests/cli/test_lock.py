@@ -66,6 +66,11 @@ def test_a_checkout_without_a_remote_locks_with_an_empty_owner_and_name(sonde, p
         (("pro", "install"), "Unknown command install for sonde pro"),
         (("pro", "unlock", "--ttl", "5"), "unknown flag --ttl for command sonde pro unlock"),
         (("pro", "lock", "vpc", "-s", "dev", "--ttl", "2147483648"), "2147483648"),
+        (
+            ("pro", "lock", "vpc", "-s", "dev", "-c", "eks"),
+            "which component: vpc, the argument, or eks, of --component",
+        ),
+        (("pro", "unlock", "vpc", "-s", "dev", "-c", "eks"), "which component"),
     ],
 )
 def test_wrong_usage_ends_with_one_under_its_own_heading(sonde, plane, argv, says):

@@ -5,7 +5,6 @@ import itertools
 import signal
 import sys
 import time
-from dataclasses import replace
 
 import pytest
 
@@ -208,7 +207,7 @@ def test_waiting_signs_in_again_once_and_a_second_refusal_is_final(watch, plane)
     refused = (401, {"success": False, "errorMessage": "not you"})
     plane.says(refused, (200, {"success": True, "data": {"token": "fresh"}}), refused)
     naps = []
-    process = replace(watch.session.process, sleep=naps.append)
+    process = watch.session.process._replace(sleep=naps.append)
     waiting = grip.Waiting(process, 100.0, lambda: 0.0)
     with pytest.raises(RefusedError, match="not you"), grip.held(watch.session, watch.request, waiting):
         pass

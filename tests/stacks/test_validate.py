@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -111,6 +112,16 @@ def test_a_schema_of_the_project_replaces_ours(validate):
     code, text = validate(files, "--schemas-atmos-manifest", "own.json")
     assert code == 1
     assert "• deploy/dev.yaml:1:7: error: vars: missing properties: 'owner'" in text
+
+
+def test_a_schema_file_that_is_gone_stops_the_validation_and_no_other_command(validate, monkeypatch, capsys):
+    monkeypatch.setenv("ATMOS_SCHEMAS_ATMOS_MANIFEST", "/gone.json")
+    code, text = validate({"stacks/deploy/dev.yaml": GOOD % ("dev", 1)})
+    assert code == 1
+    assert "the Atmos manifest JSON schema file '/gone.json' cannot be read" in text
+    assert errors.run(cli, ["describe", "stacks", "--file", "out"], prog="sonde", env={}, stderr=sys.stderr) == 0
+    assert "⚠ the Atmos manifest JSON schema file '/gone.json' cannot be read" in capsys.readouterr().err
+    assert "stack: dev" in Path("out").read_text()
 
 
 def test_excluded_paths_on_the_command_line_are_not_checked(validate):

@@ -35,7 +35,10 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     world = process.current()
     output = Output(form=given["form"], file=given["file"], output_file=given["output_file"], query=given["query"])
     output.check()
-    question = affected_question.ask(world, flags_of(ctx), given, validated=True)
+    uploads = given["upload"] and not output.skips_upload
+    prints = not given["file"] and (not uploads or given["verbose"])
+    notices = world.stderr if prints else world.stdout
+    question = affected_question.ask(world, flags_of(ctx), given, validated=True, notices=notices)
     event = affected_question.event_of(question)
     if given["upload"]:
         affected_base.check_uploadable(event)
@@ -46,7 +49,6 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     if given["include_spacelift_admin_stacks"]:
         found = with_admin_stacks(found, answer.instances)
     items = View(question.engine.project, settings=settings, graph=graph).items(found)
-    uploads = given["upload"] and not output.skips_upload
     if not uploads or given["verbose"] or given["file"]:
         shown = [as_uploaded(item) for item in items] if given["upload"] and output.form != "matrix" else items
         output.write(shown, world, ci=affected_question.runs_in_ci(question.config))

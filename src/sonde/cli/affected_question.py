@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
@@ -100,10 +100,18 @@ def affected_flags(command: Any) -> Any:
     return command
 
 
-def ask(world: Process, flags: Mapping[str, Any], given: Mapping[str, Any], *, validated: bool) -> Question:
+def ask(
+    world: Process,
+    flags: Mapping[str, Any],
+    given: Mapping[str, Any],
+    *,
+    validated: bool,
+    notices: TextIO | None = None,
+) -> Question:
     """Open project and repository, and refuse what does not fit together. Raises CliError and StacksError.
 
     `flags` are the global ones, `given` the command's own; `validated` asks for full validation (stacks.md §13.1).
+    `notices` is where a deprecated flag is mentioned: where the Go CLI does it, unless the answer goes there (Q16).
     """
     config = inventory.load_config(world, flags)
     config.require_stacks()
@@ -114,8 +122,8 @@ def ask(world: Process, flags: Mapping[str, Any], given: Mapping[str, Any], *, v
     if validated:
         from sonde.stacks.schema.validation import validate
 
-        for warning in validate(config, engine):
-            world.stderr.write(f"⚠ {warning}\n")
+        for warning in validate(config, engine, warn=lambda text: inventory.warn(world, text)):
+            inventory.warn(world, str(warning))
     if given["repo_path"] and any(given[name] for name in ("base", "ref", "sha", "ssh_key", "ssh_key_password")):
         raise CliError(
             "if the '--repo-path' flag is specified, the '--base', '--ref', '--sha', '--ssh-key' and "
@@ -128,7 +136,7 @@ def ask(world: Process, flags: Mapping[str, Any], given: Mapping[str, Any], *, v
         )
     for name in ("ref", "sha") if validated else ():
         if given[name]:
-            world.stderr.write(f"Flag --{name} has been deprecated, use --base instead\n")
+            (notices or world.stderr).write(f"Flag --{name} has been deprecated, use --base instead\n")
     repository = open_repository(str(config.cwd), _git_env(world.env, given["ssh_key"]))
     git.repository(git.find(config.cwd))  # a remote that is no URL of a host is refused, as everywhere
     options = options_of(mode, {**given, "error_mode": mode}, stack=given["stack"])

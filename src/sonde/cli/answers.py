@@ -7,9 +7,9 @@ whole answer unreadable. What counts as success differs by call: see `client`.
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from sonde.cli.errors import DecodeError, RefusedError
 from sonde.cli.transport import Answer
@@ -58,8 +58,7 @@ COMMIT: Shape = {"sha": "string"}
 PROBLEMS: Shape = {"validationErrors": "texts"}
 
 
-@dataclass(frozen=True)
-class Said:
+class Said(NamedTuple):
     """An envelope as read. `message` is empty where the server gave none; `data` holds the fields of its shape."""
 
     success: bool
@@ -68,7 +67,7 @@ class Said:
     tag: str
     trace_id: str
     data: Mapping[str, Any]
-    context: Mapping[str, Any] = field(default_factory=dict)
+    context: Mapping[str, Any] = MappingProxyType({})
 
 
 def read(body: bytes, shape: Shape) -> Said:

@@ -11,7 +11,6 @@ A lock is never sent twice: after a lost answer the first may stand.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any, TypeVar
 
 from sonde import __version__
@@ -54,7 +53,7 @@ class Session:
         from sonde.cli import oidc  # what a static token never needs
 
         # The Go client asks both of these without the proxy and waits 15 s for the headers (protocol.md §2).
-        direct = replace(self.wire, proxies=False, header_timeout=EXCHANGE_HEADER_TIMEOUT)
+        direct = self.wire._replace(proxies=False, header_timeout=EXCHANGE_HEADER_TIMEOUT)
         self.token = oidc.sign_in(self.settings, direct, USER_AGENT)
 
     def send(self, method: str, path: str, body: bytes | None) -> Answer:

@@ -69,7 +69,7 @@ def stacks(ctx: click.Context, /, **given: Any) -> None:
         components=inventory.split(given["components"]),
         types=inventory.split(given["component_types"]),
     )
-    inventory.validate(config, engine)
+    inventory.validate(config, engine, world)
     found = engine.stacks(options)
     result = found.as_dict(empty=given["include_empty_stacks"])
     sections = inventory.split(given["sections"])

@@ -6,8 +6,8 @@ simply (an `[include]`, a reference format of tomorrow) is asked of `git`. Rules
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from sonde.cli.errors import GitError
@@ -18,8 +18,7 @@ COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 ESCAPES = {"n": "\n", "t": "\t", "b": "\b", '"': '"', "\\": "\\"}
 
 
-@dataclass(frozen=True)
-class Checkout:
+class Checkout(NamedTuple):
     """`git_dir` holds HEAD; `common_dir` holds config and branches (they differ in a linked worktree)."""
 
     root: Path
@@ -27,8 +26,7 @@ class Checkout:
     common_dir: Path
 
 
-@dataclass(frozen=True)
-class Repository:
+class Repository(NamedTuple):
     """Who we are on the wire. All empty where the checkout has no remote; `url` is what git's config says, verbatim."""
 
     url: str = ""

@@ -1,6 +1,5 @@
 """What the describing and listing commands share: the project on disk, its engine, and the words about what was missing."""
 
-import gc
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -38,8 +37,6 @@ def load_config(world: Process, given: Mapping[str, Any]) -> Config:
 
 def open_project(world: Process, given: Mapping[str, Any]) -> tuple[Config, Engine]:
     """Configuration and engine over the working tree. Raises StacksError where there are no stacks."""
-    # One command, then the process ends: what the collector would look through again and again is kept to the end anyway.
-    gc.disable()
     config = load_config(world, given)
     try:
         config.require_stacks()
@@ -48,11 +45,16 @@ def open_project(world: Process, given: Mapping[str, Any]) -> tuple[Config, Engi
     return config, open_engine(config, WorkingTree(config.base_path), env=world.env)
 
 
-def validate(config: Config, engine: Engine) -> None:
+def validate(config: Config, engine: Engine, world: Process) -> None:
     """Full validation, which `describe stacks` does first (stacks.md §2, §13.1)."""
     from sonde.stacks.schema.validation import validate as full
 
-    full(config, engine)
+    full(config, engine, warn=lambda text: warn(world, text))
+
+
+def warn(world: Process, text: str) -> None:
+    """Something that does not stop the command."""
+    world.stderr.write(f"⚠ {text}\n")
 
 
 def split(values: Iterable[str]) -> tuple[str, ...]:

@@ -1,14 +1,12 @@
 """Warnings on stderr, under the level that `logs.level` or ATMOS_LOGS_LEVEL sets."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TextIO
+from typing import NamedTuple, TextIO
 
 LEVELS: Mapping[str, int] = {"trace": 0, "debug": 1, "info": 2, "warning": 3, "warn": 3, "error": 4, "off": 9}
 
 
-@dataclass(frozen=True)
-class Log:
+class Log(NamedTuple):
     """`level` is one of LEVELS in any case; an unknown one counts as warning."""
 
     stream: TextIO

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import click
 
 from sonde.cli import process
+from sonde.cli.errors import UsageError
 
 F = TypeVar("F", bound=Callable[..., Any])
 Flags = Mapping[str, Any]
@@ -63,5 +64,9 @@ def flags_of(ctx: click.Context) -> Flags:
 
 
 def either(positional: str | None, flag: str | None) -> str:
-    """A component given as an argument or by `--component`; the flag wins where both are given."""
+    """A component given as an argument or by `--component`. Raises UsageError where both name one, and not the same."""
+    if flag and positional and flag != positional:
+        raise UsageError(
+            f"which component: {positional}, the argument, or {flag}, of --component?", hints=["Name it once."]
+        )
     return flag or positional or ""

@@ -4,16 +4,14 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import NamedTuple, TextIO
 
 from sonde.cli.errors import CliError
 from sonde.stacks.cache import watching
 
 
-@dataclass(frozen=True)
-class Process:
+class Process(NamedTuple):
     """Passed to every command body, so that a test can be the world. `now` is epoch seconds."""
 
     env: Mapping[str, str]

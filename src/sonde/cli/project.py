@@ -2,9 +2,8 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sonde.cli import client, git
 from sonde.cli.errors import ApiError, CliError, GitError
@@ -15,8 +14,7 @@ from sonde.stacks import config
 from sonde.stacks.config import Config
 
 
-@dataclass(frozen=True)
-class Project:
+class Project(NamedTuple):
     """What atmos.yaml, the environment and the flags say together."""
 
     process: Process

@@ -1,6 +1,6 @@
 """`settings.pro` as the client uses it: where the control plane is and as whom we speak."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sonde.wire.limits import DEFAULT_MAX_PAYLOAD
 
@@ -8,8 +8,7 @@ DEFAULT_BASE_URL = "https://app.cloudposse.com"  # decisions.md, ruling 16
 DEFAULT_ENDPOINT = "api/v1"
 
 
-@dataclass(frozen=True)
-class ProSettings:
+class ProSettings(NamedTuple):
     """Empty texts are unset values (protocol.md §4, §9). `max_payload_bytes` of nothing or less means the default."""
 
     base_url: str = ""

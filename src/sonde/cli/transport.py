@@ -5,7 +5,6 @@ caller's decision, because after `NoAnswerError` the server may have acted.
 """
 
 import functools
-import gzip
 import http.client
 import json
 import os
@@ -13,11 +12,10 @@ import re
 import socket
 import ssl
 import time
-import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 from sonde.cli.errors import ApiError, NoAnswerError
@@ -36,18 +34,16 @@ BUNDLES = (  # where distributions keep their roots, for a Python that was built
 )
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(NamedTuple):
     """`body` is sent as JSON bytes with their length; None sends none."""
 
     method: str
     url: str
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = MappingProxyType({})
     body: bytes | None = None
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(NamedTuple):
     """`body` is decoded; `url` is the address that answered, after redirects."""
 
     status: int
@@ -56,8 +52,7 @@ class Answer:
     url: str
 
 
-@dataclass(frozen=True)
-class Transport:
+class Transport(NamedTuple):
     """How requests travel. `env` gives SSL_CERT_FILE, SSL_CERT_DIR and the proxies; `monotonic` is in seconds."""
 
     env: Mapping[str, str]
@@ -104,7 +99,7 @@ def redirected(request: Request, status: int, url: str, first: SplitResult) -> R
     if not (request.url.startswith("https:") and url.startswith("http:")):
         headers["Referer"] = request.url
     if status in (307, 308):
-        return replace(request, url=url, headers=headers)
+        return request._replace(url=url, headers=headers)
     headers.pop("Content-Type", None)
     return Request("GET" if request.method != "HEAD" else "HEAD", url, headers)
 
@@ -271,10 +266,21 @@ def _body(answer: http.client.HTTPResponse, sock: socket.socket, transport: Tran
         if answer.length:
             raise NoAnswerError("failed to read response body: unexpected EOF")
         body = b"".join(parts)
-        return gzip.decompress(body) if answer.headers.get("Content-Encoding") == "gzip" and body else body
-    except (OSError, http.client.HTTPException, zlib.error, EOFError) as error:
+        return _unpacked(body) if answer.headers.get("Content-Encoding") == "gzip" and body else body
+    except (OSError, http.client.HTTPException, EOFError) as error:
         cause = "context deadline exceeded" if isinstance(error, TimeoutError) else str(error) or "unexpected EOF"
         raise NoAnswerError(f"failed to read response body: {cause}") from error
+
+
+def _unpacked(body: bytes) -> bytes:
+    """Raises OSError or EOFError for what is no gzip."""
+    import gzip  # what a short answer never needs
+    import zlib
+
+    try:
+        return gzip.decompress(body)
+    except zlib.error as error:
+        raise OSError(str(error)) from error
 
 
 def _failed(request: Request, cause: str) -> NoAnswerError:

@@ -6,7 +6,6 @@ Nothing here fails a command: without a token git asks for private sources as it
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 from sonde.cli.errors import CliError
@@ -32,7 +31,7 @@ def brokered(home: Project) -> Iterator[Project]:
         entries = [entry for grant in grants for entry in _entries(home, grant, files)]
         minted = [token for _, found in grants for token in found]
         env = environment(home.process.env, entries, minted)
-        yield replace(home, process=replace(home.process, env=env))
+        yield home._replace(process=home.process._replace(env=env))
     finally:
         for path in files:
             path.unlink(missing_ok=True)

@@ -18,6 +18,10 @@ from sonde.stacks.schema.failures import Check, Failure
 COMPONENT_TYPES = ("terraform", "helmfile", "packer", "kubernetes", "helm", "ansible")
 
 
+class NoSchemaError(StacksError):
+    """The schema file that the project names is not there, or may not be read."""
+
+
 class Problem(NamedTuple):
     """One finding in one file. Line and column count from 1; 0 where the place is not known."""
 
@@ -41,11 +45,11 @@ def own_check() -> Check:
 
 
 def check_of(path: Path) -> Check:
-    """The check of a project's own JSON schema. Raises `StacksError` if the file is not there or is none."""
+    """The check of a project's own JSON schema. Raises `NoSchemaError` if the file is not there, `StacksError` if it is none."""
     try:
         schema = json.loads(path.read_text("utf-8"))
     except OSError as error:
-        raise StacksError(
+        raise NoSchemaError(
             f"the Atmos manifest JSON schema file '{path}' cannot be read: {error.strerror}",
             hints=[
                 "Check `schemas.atmos.manifest` in atmos.yaml, ATMOS_SCHEMAS_ATMOS_MANIFEST or --schemas-atmos-manifest."

@@ -6,7 +6,7 @@ files are collected and told together.
 """
 
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ from sonde.stacks.config import Config
 from sonde.stacks.engine import Engine
 from sonde.stacks.errors import StacksError
 from sonde.stacks.goyaml import YamlError
-from sonde.stacks.schema import Problem
+from sonde.stacks.schema import Problem, failures
 from sonde.stacks.schema.failures import Check
 
 UNNAMED = "'stacks.name_template' (or the deprecated 'stacks.name_pattern') needs to be specified in 'atmos.yaml'"
@@ -38,13 +38,25 @@ EVERYTHING = Selection()
 
 
 def validate(
-    config: Config, engine: Engine, *, schema_file: str = "", selection: Selection = EVERYTHING
+    config: Config,
+    engine: Engine,
+    *,
+    schema_file: str = "",
+    selection: Selection = EVERYTHING,
+    warn: Callable[[str], None] | None = None,
 ) -> list[Problem]:
     """Validate everything and give the warnings. Raises `StacksError` with all errors in one text.
 
     `schema_file` is the path of a JSON schema to use instead of ours; atmos.yaml's `schemas.atmos.manifest` is the fallback.
+    With `warn` a schema file that is not there is told and does without: what a command shows does not depend on it.
     """
-    check = _chosen_check(config, schema_file)
+    try:
+        check = _chosen_check(config, schema_file)
+    except schema.NoSchemaError as error:
+        if warn is None:
+            raise
+        warn(f"{error.message}. The form of the manifests is not checked; `sonde validate stacks` fails.")
+        check = _unchecked
     _check_duplicates(engine)
     found = list(_check_files(config, engine, check, selection))
     errors = list(
@@ -69,6 +81,11 @@ def _chosen_check(config: Config, schema_file: str) -> Check:
         return schema.own_check()
     near = Path(posixpath.normpath(config.base_path / configured))
     return schema.check_of(near if near.exists() or not (config.cwd / configured).exists() else config.cwd / configured)
+
+
+def _unchecked(value: object, path: failures.Path) -> failures.Failures:
+    del value, path
+    return failures.FINE
 
 
 # ---------------------------------------------------------------------- one component, one manifest
