@@ -85,6 +85,23 @@ def test_the_lock_is_had_soon_after_its_holder_released_it(control, other, insta
     assert patient.clock == 2 * grip.SOONEST
 
 
+def test_who_came_first_is_served_first_although_another_asks_when_the_lock_is_free(control, other, instance):
+    control.take(instance, ttl=3600)
+    first, second = Patient(control, other), Patient(control, control.world.static_token())
+
+    def second_asks():
+        with pytest.raises(grip.TimedOutError, match="You are number 2 of those who wait"):
+            second.take(instance, timeout=0)
+
+    def tempted():
+        control.give(instance)
+        second_asks()
+
+    first.meanwhile = [second_asks, tempted]
+    assert first.take(instance).granted["fence"] == 2
+    assert "number 1" in first.stderr.getvalue()
+
+
 def test_a_new_holder_is_said_once_too_and_a_long_wait_shows_that_it_lives(control, other, instance):
     control.take(instance, ttl=3600, message="first")
 
@@ -213,6 +230,19 @@ def test_a_held_lock_without_waiting_ends_at_once_and_names_the_flag(control, ru
     assert code == 1
     assert "--wait" in err
     assert "--timeout says how long" in run("pro", "lock", "x", "-s", "y", "--timeout", "3", env=control.static())[2]
+
+
+@pytest.mark.parametrize("status", [404, 405])
+def test_a_server_without_a_queue_is_asked_for_the_lock_itself(sonde, plane, status):
+    refused = (409, {"success": False, "errorTag": "LockConflict", "errorMessage": "held by bob"})
+    granted = (200, {"success": True, "data": {"key": "k"}})
+    plane.says((status, b"<html>"), refused, granted)
+    done = sonde("pro", "lock", "vpc", "-s", "dev", "--wait")
+    assert (done.returncode, [seen.path for seen in plane.seen]) == (
+        0,
+        ["/api/v1/locks/wait", "/api/v1/locks", "/api/v1/locks"],
+    )
+    assert "Waiting: held by bob" in done.stderr
 
 
 def test_locks_shows_who_holds_what_until_when_and_why(control, run, instance):

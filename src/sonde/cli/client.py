@@ -89,12 +89,17 @@ def open_session(settings: ProSettings, process: Process, log: Log) -> Session:
 
 def lock(session: Session, request: locks.LockRequest) -> Mapping[str, Any]:
     """Take a lock; the answer's `data`, of which any field may be missing. Raises RefusedError if another holds it."""
-    return _confirmed(session, "POST", request, answers.LOCK, "failed to lock stack: ")
+    return _confirmed(session, "POST", locks.PATH, request, answers.LOCK, "failed to lock stack: ")
+
+
+def wait(session: Session, request: locks.WaitRequest) -> Mapping[str, Any]:
+    """Take a lock or a place in its queue. Raises RefusedError 409 with the place as its context, 404 where there is no queue."""
+    return _confirmed(session, "POST", locks.WAIT_PATH, request, answers.LOCK, "failed to lock stack: ")
 
 
 def unlock(session: Session, request: locks.UnlockRequest) -> None:
     """Release a lock. Raises RefusedError if the server does not."""
-    _confirmed(session, "DELETE", request, answers.NOTHING, "failed to unlock stack: ")
+    _confirmed(session, "DELETE", locks.PATH, request, answers.NOTHING, "failed to unlock stack: ")
 
 
 def ask(session: Session, path: str, shape: answers.Shape) -> Mapping[str, Any]:
@@ -109,8 +114,10 @@ def ask(session: Session, path: str, shape: answers.Shape) -> Mapping[str, Any]:
         raise
 
 
-def _confirmed(session: Session, method: str, request: Any, shape: answers.Shape, what: str) -> Mapping[str, Any]:
-    answer = session.send(method, locks.PATH, transport.encode(codec.to_json(request)))
+def _confirmed(
+    session: Session, method: str, path: str, request: Any, shape: answers.Shape, what: str
+) -> Mapping[str, Any]:
+    answer = session.send(method, path, transport.encode(codec.to_json(request)))
     return _accepted(session, answer, shape, what)
 
 

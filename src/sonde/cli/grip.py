@@ -1,5 +1,8 @@
 """Getting hold of a lock and letting go of it: waiting while another has it, and leaving nothing behind.
 
+Who waits stands in the server's queue (docs/locks.md), first come, first served. A server without one (Atmos Pro, an
+older Sonde) is asked for the lock itself again and again.
+
 gather (one attempt) → decide (`next_look`) → say → sleep. Only the attempt itself is safe from signals: what it may
 have taken is given back before the signal counts.
 """
@@ -21,6 +24,7 @@ POLL = 5.0  # seconds between two attempts at most
 SOONEST = 1.0
 STILL = 60.0  # seconds between two lines of a log that say we still wait
 TIMED_OUT = 124  # as timeout(1)
+NO_QUEUE = (404, 405, 501)  # what a server says that has no queue
 NOT_KNOWN = "Whether the lock was taken is not known: the last request got no answer. `sonde pro locks` shows it.\n"
 
 
@@ -54,6 +58,8 @@ class Waiting:
     told: object = None
     last_line: float = 0.0
     signed_in_again: bool = False  # after a 401; the next one is final
+    queue: bool = True  # whether the server has one, as far as we know
+    waiter: str = ""  # our place in it
 
     def __post_init__(self) -> None:
         self.since = self.monotonic()
@@ -105,7 +111,7 @@ def release(session: client.Session, key: str, grip: Grip, waiting: Waiting) -> 
 def _attempt(session: client.Session, request: locks.LockRequest, waiting: Waiting) -> Mapping[str, Any] | ApiError:
     """The granted lock, or an error after which waiting makes sense. Raises ApiError for any other."""
     try:
-        return client.lock(session, request)
+        return _asked(session, request, waiting)
     except ApiError as error:
         refused = isinstance(error, RefusedError) and error.status == 401
         final = refused and waiting.signed_in_again
@@ -115,6 +121,21 @@ def _attempt(session: client.Session, request: locks.LockRequest, waiting: Waiti
             session.refresh()
         waiting.signed_in_again = refused
         return error
+
+
+def _asked(session: client.Session, request: locks.LockRequest, waiting: Waiting) -> Mapping[str, Any]:
+    """Ask for the lock; where we wait for it, in its queue. Raises ApiError."""
+    if waiting.timeout is None or not waiting.queue:
+        return client.lock(session, request)
+    place = locks.WaitRequest(key=request.key, ttl=request.ttl, message=request.message, waiter=waiting.waiter)
+    try:
+        return client.wait(session, place)
+    except RefusedError as error:
+        if error.status in NO_QUEUE:
+            waiting.queue = False
+            return client.lock(session, request)
+        waiting.waiter = str(error.context.get("waiter") or waiting.waiter)
+        raise
 
 
 def worth_waiting(error: ApiError, *, static: bool) -> bool:
@@ -154,14 +175,14 @@ def _wait(waiting: Waiting, key: str, error: ApiError) -> None:
             hints=["`sonde pro locks` shows who holds what. --timeout SECONDS waits longer."],
             exit_code=TIMED_OUT,
         )
-    _say(waiting, error, (context.get("holder"), context.get("fence")), passed)
+    _say(waiting, error, tuple(context.get(name) for name in ("position", "holder", "fence")), passed)
     waiting.process.sleep(min(next_look(expires, waiting.process.now(), passed), left))
 
 
-def _say(waiting: Waiting, error: ApiError, holder: tuple[Any, Any], passed: float) -> None:
-    """Who holds it: once in a log and again each minute, all the time on the one line of a terminal."""
+def _say(waiting: Waiting, error: ApiError, facts: tuple[Any, ...], passed: float) -> None:
+    """Our place and who holds it: in a log when that changes and each minute, all the time on the one line of a terminal."""
     err, what = waiting.process.stderr, printable(error.message.rpartition("API response error: ")[2])
-    news = (type(error), *holder)
+    news = (type(error), *facts)
     if waiting.told != news:
         _clear(waiting)
         err.write(f"Waiting: {what}\n")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 PATH = "locks"
+WAIT_PATH = "locks/wait"  # ours
 DEFAULT_TTL = 30  # seconds
 DEFAULT_MESSAGE = "Locked by Atmos"
 
