@@ -34,7 +34,7 @@ def pytest_configure(config):
 
 def _wants_databases(config):
     chosen = [str(arg) for arg in config.args]
-    return not chosen or any("server" in arg or arg.rstrip("/").endswith("tests") for arg in chosen)
+    return not chosen or any("server" in arg or "wire" in arg or arg.rstrip("/").endswith("tests") for arg in chosen)
 
 
 def pytest_unconfigure(config):

@@ -201,7 +201,7 @@ class World:
         }
         return self.server.request("POST", "/api/v1/affected-stacks", body=body, token=token)
 
-    def static_token(self, repository=True, days=1):
+    def static_token(self, repository=True, days=1, workspace=WORKSPACE):
         from sonde.server.auth import store
         from sonde.server.kernel.ids import new_id, new_secret
 
@@ -211,7 +211,7 @@ class World:
                 tx,
                 store.StaticToken(
                     new_id("tok", tx.now),
-                    WORKSPACE,
+                    workspace,
                     self.repository.id if repository else None,
                     "test",
                     tx.now + days * 86_400_000,
