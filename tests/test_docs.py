@@ -10,6 +10,7 @@ import pytest
 from test_architecture import CONTINENTS, DOMAINS
 
 from sonde.main import cli
+from sonde.server.auth.model import DEFAULTS, Permission
 from sonde.server.dispatches.model import State, TriggerState
 from sonde.server.github.model import EffectState
 from sonde.server.instances.model import Outcome, Status
@@ -141,6 +142,14 @@ def test_the_documented_routes_and_pages_are_those_of_the_tables():
     documented = {row[0].strip("`") for row in rows("docs/routes.md") if row[0].startswith("`")}
     beside = {"POST /webhooks/github", "GET /healthz", "GET /readyz", "/static/…"}
     assert documented - beside == wanted
+
+
+def test_the_documented_permissions_are_those_of_the_routes_and_of_a_new_repository():
+    documented = {row[0].strip("`"): row[1] for row in rows("docs/routes.md") if len(row) == 3}
+    for route in ROUTES:
+        assert documented[re.sub(r":\w+}", "}", f"{route.method} {route.path}")] == f"`{route.permission}`"
+    of_new = {row[0].strip("`"): row[2] for row in rows("docs/permissions.md") if len(row) == 3}
+    assert {str(one): "yes" if one in DEFAULTS else "no" for one in Permission}.items() <= of_new.items()
 
 
 @pytest.mark.parametrize("words", [TriggerState, State, EffectState, Status, Outcome])

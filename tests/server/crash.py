@@ -7,7 +7,7 @@ import threading
 import urllib.error
 import urllib.request
 
-from world import FILES, WORKSPACE, item
+from world import FILES, WORKSPACE, item, link_with_everything
 
 from sonde.sandbox.executor import RecordingExecutor
 from sonde.sandbox.server import Sandbox
@@ -66,7 +66,7 @@ class Story:
         with db.write("admin.change") as tx:
             workspaces.put_workspace(tx, Workspace(WORKSPACE, "test"))
             owner = self.github.records.accounts["acme"].id
-            workspaces.put_repository(
+            link_with_everything(
                 tx, Repository("repo_1", WORKSPACE, self.infra.id, owner, "acme", "infra", installation.id)
             )
         db.close()

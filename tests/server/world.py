@@ -12,6 +12,8 @@ from sonde.sandbox.executor import RecordingExecutor
 from sonde.sandbox.server import Sandbox
 from sonde.server import jobs
 from sonde.server.app import make_app
+from sonde.server.auth import permissions
+from sonde.server.auth.model import Grant, Permission
 from sonde.server.settings import Settings
 from sonde.server.wiring import build
 from sonde.server.workspaces import store as workspaces
@@ -50,6 +52,13 @@ FILES = {
     ".github/workflows/plan.yaml": PLAN,
     ".github/workflows/apply.yaml": PLAN.replace("plan", "apply"),
 }
+
+
+def link_with_everything(tx, repository):
+    """Link a repository; its jobs may do what each gets by default, and what an administrator must give."""
+    permissions.link(tx, repository)
+    for more in (Permission.GIT_COMMIT, Permission.STS_MINT):
+        permissions.add(tx, Grant(f"perm_{more}_{repository.id}", repository.id, more))
 
 
 class ManualEngine:
@@ -144,7 +153,7 @@ class World:
             workspaces.put_workspace(tx, Workspace(WORKSPACE, "test"))
             infra, owner = self.infra, self.github.records.accounts["acme"]
             self.repository = Repository("repo_1", WORKSPACE, infra.id, owner.id, "acme", "infra", self.installation.id)
-            workspaces.put_repository(tx, self.repository)
+            link_with_everything(tx, self.repository)
 
     def settle(self):
         """Deliver webhooks and pump until nothing moves."""
@@ -201,11 +210,11 @@ class World:
         }
         return self.server.request("POST", "/api/v1/affected-stacks", body=body, token=token)
 
-    def static_token(self, repository=True, days=1, workspace=WORKSPACE, secret=None):
+    def static_token(self, repository=True, days=1, workspace=WORKSPACE):
         from sonde.server.auth import store
         from sonde.server.kernel.ids import new_id, new_secret
 
-        secret = secret or new_secret()
+        secret = new_secret()
         with self.db.write("admin.change") as tx:
             store.put_token(
                 tx,

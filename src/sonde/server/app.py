@@ -18,6 +18,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sonde.server.auth import service as auth
+from sonde.server.auth.permissions import permit
 from sonde.server.engine import Engine
 from sonde.server.kernel.http import Call, RefusedError, Reply, answer_for, envelope, read_body, success
 from sonde.server.kernel.ids import new_trace_id
@@ -155,7 +156,7 @@ def _authorized(site: Site, engine: Engine, routes: dict[str, ApiRoute | GitHubR
     actor = auth.authenticate(site.trust, call.headers.get("authorization", ""))
     structlog.contextvars.bind_contextvars(credential=actor.credential_id)
     route = routes["GET" if call.method == "HEAD" else call.method]
-    auth.permit(actor, route.permission)
+    permit(site.db, actor, route.permission)
     call = replace(call, site_url=site.settings.url)
     if isinstance(route, GitHubRoute):
         reply = route.handler(site.loop.github, site.db, actor, call)

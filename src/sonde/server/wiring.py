@@ -43,6 +43,11 @@ from sonde.server.web.model import PageHandler
 from sonde.server.webhooks import pages as webhook_pages
 from sonde.server.webhooks.service import Handler
 
+
+class UndeclaredError(TypeError):
+    """A route that does not say which permission it wants: no server starts with one (reliability.md T17)."""
+
+
 ApiHandler = Callable[[Database, Actor, Call], Reply]
 GitHubHandler = Callable[[GitHub | None, Database, Actor, Call], Reply]
 
@@ -57,6 +62,9 @@ class ApiRoute:
     handler: ApiHandler
     wakes: bool = False
 
+    def __post_init__(self) -> None:
+        _declared(self.path, self.permission)
+
 
 @dataclass(frozen=True)
 class GitHubRoute:
@@ -66,6 +74,14 @@ class GitHubRoute:
     path: str
     permission: Permission
     handler: GitHubHandler
+
+    def __post_init__(self) -> None:
+        _declared(self.path, self.permission)
+
+
+def _declared(path: str, permission: object) -> None:
+    if not isinstance(permission, Permission):
+        raise UndeclaredError(f"the route {path} declares no permission")
 
 
 ROUTES: tuple[ApiRoute | GitHubRoute, ...] = (
@@ -92,7 +108,7 @@ ROUTES: tuple[ApiRoute | GitHubRoute, ...] = (
     ApiRoute("GET", "repos/{owner}/{repo}/locks", Permission.STATUS_READ, locks.listed),
     ApiRoute("GET", "repos/{owner}/{repo}/pulls/{number}", Permission.STATUS_READ, pulls.show),
     GitHubRoute("POST", "git/commit", Permission.GIT_COMMIT, commits.commit),
-    GitHubRoute("POST", "sts", Permission.STS_CREATE, sts.tokens),
+    GitHubRoute("POST", "sts", Permission.STS_MINT, sts.tokens),
 )
 OLD_PREFIX = "/api/"  # where clients before 1.180 look for these, with a static token (product.md §2.10)
 OLD_PATHS = frozenset({"affected-stacks", "locks"})

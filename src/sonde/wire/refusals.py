@@ -42,9 +42,9 @@ REFUSALS: Mapping[ErrorTag, Refusal] = {
     ),
     ErrorTag.FORBIDDEN: Refusal(
         (403,),
-        "The credential is for another repository than the request names, or may not do this; "
-        "an inventory of a change that is not merged.",
-        "Check the git remote, and what the message says of the event.",
+        "No row of the repository gives the job this permission; the credential is for another repository than the request "
+        "names; an inventory of a change that is not merged.",
+        "The message holds the `sonde admin permission add` command; else check the git remote and the event.",
     ),
     ErrorTag.REPOSITORY_NOT_LINKED: Refusal(
         (403,),

@@ -4,6 +4,7 @@ import click
 
 from sonde.server.admin.frame import HELP, as_json, database, say
 from sonde.server.admin.lock import lock
+from sonde.server.admin.permission import permission
 from sonde.server.admin.repo import repo
 from sonde.server.admin.token import token
 from sonde.server.admin.workspace import workspace
@@ -13,12 +14,13 @@ from sonde.server.web import signin
 
 @click.group(context_settings=HELP)
 def group() -> None:
-    """Create workspaces, link repositories, make tokens.
+    """Create workspaces, link repositories, say what their jobs may do, make tokens.
 
     \b
     Examples:
       sonde admin workspace create platform
       sonde admin repo add acme/infra --workspace ws_… --repository-id 123 --owner-id 45 --installation-id 67
+      sonde admin permission add locks:delete --workspace ws_… --repo acme/infra --branch main
       sonde admin token create --workspace ws_… --repo acme/infra
     """  # noqa: D301 - \b is the control character by which click keeps these lines as they are
 
@@ -33,5 +35,5 @@ def sign_in_link(*, as_json: bool) -> None:
     say({"url": link}, link, machine=as_json)
 
 
-for part in (workspace, repo, token, lock):
+for part in (workspace, repo, permission, token, lock):
     group.add_command(part)

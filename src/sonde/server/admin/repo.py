@@ -5,6 +5,7 @@ import re
 import click
 
 from sonde.server.admin.frame import HELP, as_json, database, linked, say, standing
+from sonde.server.auth.permissions import link
 from sonde.server.kernel.ids import new_id
 from sonde.server.locks.model import MAX_TTL
 from sonde.server.workspaces import store as workspaces
@@ -51,7 +52,7 @@ def repo_add(
             name,
             installation,
         )
-        workspaces.put_repository(tx, made)
+        link(tx, made)
     facts = {
         "id": made.id,
         "workspaceId": workspace_id,

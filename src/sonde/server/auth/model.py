@@ -22,7 +22,28 @@ class Permission(StrEnum):
     LOCKS_DELETE = "locks:delete"
     STATUS_READ = "status:read"
     GIT_COMMIT = "git:commit"
-    STS_CREATE = "sts:create"
+    STS_MINT = "sts:mint"
+
+
+EVERY = frozenset(str(one) for one in Permission)
+# what a newly linked repository gives its jobs: all but what reaches beyond this server (product.md §4 #4)
+DEFAULTS = tuple(one for one in Permission if one not in (Permission.GIT_COMMIT, Permission.STS_MINT))
+
+
+@dataclass(frozen=True)
+class Grant:
+    """A row: jobs whose workflow, branch and environment fit have the permission. `auth/patterns.py` says what fits.
+
+    `strangers`: also in `pull_request_target`, which runs a stranger's change with the repository's rights.
+    """
+
+    id: str
+    repository_id: str
+    permission: str
+    workflow: str = "*"
+    branch: str = "*"
+    environment: str = "*"
+    strangers: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,6 +77,7 @@ class Actor:
     holder: str
     name: str
     claims: Mapping[str, Any]
+    granted: frozenset[str] = frozenset()  # permissions, as they were decided when the credential was made
 
     @property
     def run_id(self) -> int | None:

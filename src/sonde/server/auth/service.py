@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from sonde.server.auth import store
 from sonde.server.auth.jwks import Jwks, KeysUnavailableError
 from sonde.server.auth.jws import TokenRefusedError
-from sonde.server.auth.model import Actor, Permission, SessionToken, SignedClaims, UnverifiedJwt
+from sonde.server.auth.model import Actor, SessionToken, SignedClaims, UnverifiedJwt
+from sonde.server.auth.permissions import granted
 from sonde.server.auth.sessions import LIFETIME, KeyRing, mint, session_id_of
 from sonde.server.auth.verify import LEEWAY, verify
 from sonde.server.kernel.db import Database, Tx
@@ -59,7 +60,7 @@ def _open(tx: Tx, claims: SignedClaims, workspace_id: str) -> tuple[Actor, str, 
             401, ErrorTag.REPLAYED, "The GitHub OIDC token was used before; each exchange needs a new one."
         )
     session_id = new_id("ses", tx.now)
-    actor = _actor(claims, repository, session_id)
+    actor = replace(_actor(claims, repository, session_id), granted=granted(tx, repository.id, claims.raw))
     store.put_session(tx, session_id, actor, tx.now + LIFETIME)
     return actor, session_id, tx.now
 
@@ -113,20 +114,6 @@ def authenticate(trust: Trust, authorization: str) -> Actor:
     return actor
 
 
-WRITES_FOR_STRANGERS = frozenset({"pull_request_target"})  # events in which a stranger's change runs with our secrets
-
-
-def permit(actor: Actor, permission: Permission) -> None:
-    """Whether the actor may do this at all. Raises RefusedError 403 naming the rule (decisions.md, ruling 14; reliability.md T5)."""
-    event = str(actor.claims.get("event_name", ""))
-    if event in WRITES_FOR_STRANGERS and permission is not Permission.STATUS_READ:
-        raise RefusedError(
-            403,
-            ErrorTag.FORBIDDEN,
-            f"{permission} is refused to jobs of {event}: they run a stranger's change with the repository's rights. Use on: pull_request.",
-        )
-
-
 def _session_actor(tx: Tx, session_id: str) -> Actor | None:
     row = store.live_session(tx, session_id)
     if row is None:
@@ -138,6 +125,7 @@ def _session_actor(tx: Tx, session_id: str) -> Actor | None:
         row.holder,
         row.name,
         json.loads(row.claims),
+        frozenset(row.granted.split()),
     )
 
 
@@ -146,7 +134,7 @@ def _token_actor(tx: Tx, secret: str) -> Actor | None:
     if token is None:
         return None
     repository = workspaces.repository(tx, token.repository_id) if token.repository_id else None
-    return Actor(token.workspace_id, repository, token.id, f"token:{token.id}", token.name, {})
+    return Actor(token.workspace_id, repository, token.id, f"token:{token.id}", token.name, {}, token.granted)
 
 
 def repository_for(tx: Tx, actor: Actor, owner: str, name: str) -> Repository:

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Column, ForeignKey, Row, Table, Text, delete, select
 
-from sonde.server.auth.model import Actor, SignedClaims
+from sonde.server.auth.model import EVERY, Actor, SignedClaims
 from sonde.server.kernel.db import Tx, metadata
 
 used_jti = Table(
@@ -30,6 +30,7 @@ sessions = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("expires_at", BigInteger, nullable=False, index=True),
     Column("revoked_at", BigInteger),
+    Column("granted", Text, nullable=False, server_default=""),  # permissions, separated by spaces
 )
 tokens = Table(
     "tokens",
@@ -42,6 +43,7 @@ tokens = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("expires_at", BigInteger, nullable=False),
     Column("revoked_at", BigInteger),
+    Column("granted", Text, nullable=False, server_default=""),
 )
 signing_keys = Table(
     "signing_keys",
@@ -61,6 +63,7 @@ class StaticToken:
     repository_id: str | None
     name: str
     expires_at: int
+    granted: frozenset[str] = EVERY
 
 
 def sha256(secret: str) -> str:
@@ -86,6 +89,7 @@ def put_session(tx: Tx, session_id: str, actor: Actor, expires_at: int) -> None:
             holder=actor.holder,
             name=actor.name,
             claims=json.dumps(dict(actor.claims)),
+            granted=" ".join(sorted(actor.granted)),
             created_at=tx.now,
             expires_at=expires_at,
         )
@@ -110,6 +114,7 @@ def put_token(tx: Tx, token: StaticToken, secret: str) -> None:
             repository_id=token.repository_id,
             name=token.name,
             sha256=sha256(secret),
+            granted=" ".join(sorted(token.granted)),
             created_at=tx.now,
             expires_at=token.expires_at,
         )
@@ -123,7 +128,12 @@ def live_token(tx: Tx, secret: str) -> StaticToken | None:
             tokens.c.sha256 == sha256(secret), tokens.c.revoked_at.is_(None), tokens.c.expires_at > tx.now
         )
     )
-    return StaticToken(row.id, row.workspace_id, row.repository_id, row.name, row.expires_at) if row else None
+    return _token(row) if row else None
+
+
+def _token(row: Row[Any]) -> StaticToken:
+    granted = frozenset(row.granted.split())
+    return StaticToken(row.id, row.workspace_id, row.repository_id, row.name, row.expires_at, granted)
 
 
 def keys(tx: Tx) -> Sequence[Row[Any]]:
