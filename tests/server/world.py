@@ -210,11 +210,11 @@ class World:
         }
         return self.server.request("POST", "/api/v1/affected-stacks", body=body, token=token)
 
-    def static_token(self, repository=True, days=1, workspace=WORKSPACE):
+    def static_token(self, repository=True, days=1, workspace=WORKSPACE, secret=None):
         from sonde.server.auth import store
         from sonde.server.kernel.ids import new_id, new_secret
 
-        secret = new_secret()
+        secret = secret or new_secret()
         with self.db.write("admin.change") as tx:
             store.put_token(
                 tx,
