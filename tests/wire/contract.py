@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
-from world import FILES, World
+from world import FILES, World, link_with_everything
 
 from sonde.server.locks import store as locks
 from sonde.server.workspaces import store as workspaces
@@ -35,7 +35,7 @@ class Provider(World):
         with self.db.write("admin.change") as tx:
             workspaces.put_workspace(tx, Workspace(WORKSPACE, WORKSPACE))
             link = Repository("repo_pact", WORKSPACE, made.id, owner, "org", "repo", installation.id)
-            workspaces.put_repository(tx, link)
+            link_with_everything(tx, link)
         self.static_token(repository=False, workspace=WORKSPACE, secret=BEARER)
         self.github.commit(made, "main", {"feature.txt": "a change"}, author="octo-dev")
         self.github.open_pull_request(made, head="main", author="octo-dev")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
-from world import FILES, World
+from world import FILES, World, link_with_everything
 
 from sonde.server.locks import store as locks
 from sonde.server.workspaces import store as workspaces
@@ -57,7 +57,7 @@ class Place(World):
                     link = Repository(
                         f"{workspace}_{name}", workspace, made.id, owner, "acme-robotics", name, installation.id
                     )
-                    workspaces.put_repository(tx, link)
+                    link_with_everything(tx, link)
         gone = dict.fromkeys(deleted, "to be deleted")
         self.github.commit(self.live, BRANCH, {"feature.txt": "a change", **gone}, author="octo-dev")
         self.pull = self.github.open_pull_request(self.live, head=BRANCH, author="octo-dev")
