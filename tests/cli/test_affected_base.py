@@ -263,7 +263,7 @@ def test_a_pull_request_without_a_payload_is_compared_by_the_branch_that_the_env
 
 @pytest.mark.parametrize(
     ("name", "allowed"),
-    [("pull_request", True), ("pull_request_target", True), ("merge_group", True), ("push", False), ("release", False)],
+    [("pull_request", True), ("pull_request_target", True), ("merge_group", True), ("", True), ("push", False)],
 )
 def test_uploads_are_for_events_that_a_check_belongs_to(name, allowed):
     affected_base.check_uploadable(None)

@@ -23,6 +23,9 @@ from sonde.cli.git import Repository
         ("git@gitlab.example.com:group/sub/repo.git", "gitlab.example.com", "group/sub", "repo"),
         ("https://git.acme.example/a/b/c/infra.git", "git.acme.example", "a/b/c", "infra"),
         ("https://code.acme.example/a/b/infra.git", "code.acme.example", "a", "b/infra"),
+        ("https://dev.azure.com/acme/platform/_git/infra", "dev.azure.com", "acme", "infra"),
+        ("git@ssh.dev.azure.com:v3/acme/platform/infra", "dev.azure.com", "acme", "infra"),
+        ("https://GitHub.com/Acme/Infra.git", "GitHub.com", "Acme", "Infra"),
     ],
 )
 def test_a_remote_url_names_host_owner_and_repository(url, host, owner, name):

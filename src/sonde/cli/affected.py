@@ -33,16 +33,18 @@ from sonde.stacks.affected.spacelift import with_admin_stacks
 def command(ctx: click.Context, /, **given: Any) -> None:
     """Show what a change touches: components in stacks that differ from a base commit."""
     world = process.current()
-    output = Output(form=given["form"], file=given["file"], output_file=given["output_file"], query=given["query"])
+    output = Output(
+        form=given["form"] or "json", file=given["file"], output_file=given["output_file"], query=given["query"]
+    )
     output.check()
     uploads = given["upload"] and not output.skips_upload
     prints = not given["file"] and (not uploads or given["verbose"])
     notices = world.stderr if prints else world.stdout
     question = affected_question.ask(world, flags_of(ctx), given, validated=True, notices=notices)
     event = affected_question.event_of(question)
+    answer = affected_question.answer(question, event)
     if given["upload"]:
         affected_base.check_uploadable(event)
-    answer = affected_question.answer(question, event)
     graph = answer.graph(question) if given["include_dependents"] or given["upload"] else None
     settings = given["include_settings"] or given["upload"]
     found = answer.found

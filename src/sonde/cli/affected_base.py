@@ -64,8 +64,8 @@ def detected_event(env: Mapping[str, str], *, enabled: bool, warn: Callable[[str
 
 
 def check_uploadable(event: Event | None) -> None:
-    """Refuse an upload for an event that no check belongs to. Raises CliError."""
-    if event is None or event.name in UPLOADED_EVENTS:
+    """Refuse an upload for an event that no check belongs to; one without a name may be any. Raises CliError."""
+    if event is None or event.name in ("", *UPLOADED_EVENTS):
         return
     raise CliError(
         "upload requires a supported CI event\n\n"

@@ -38,7 +38,7 @@ class Output:
 
     def write(self, items: Sequence[Mapping[str, Any]], world: Process, *, ci: bool) -> None:
         """Write the items where the flags say. In CI a matrix goes to $GITHUB_OUTPUT."""
-        if self.form == "matrix" and not self.query:
+        if self.form == "matrix":
             self._write_matrix(items, world, ci=ci)
             return
         empty = self.query or self.form == "yaml"
@@ -47,7 +47,7 @@ class Output:
             from sonde.stacks import yq
 
             value = yq.evaluate(value, self.query)
-        text = printing.render(value, "json" if self.form == "matrix" else self.form)
+        text = printing.render(value, self.form)
         if self.file:
             Path(self.file).write_text(text, encoding="utf-8")
         else:

@@ -53,7 +53,7 @@ def options_of(engine_defaults: str, given: Mapping[str, Any], **filters: Any) -
 @click.option("--format", "form", default="yaml", help="yaml or json.")
 @click.option("-f", "form_short", default=None, hidden=True)
 @click.option("--file", default=None, help="Write to this file instead of the standard output.")
-@click.option("--query", default="", help="A yq expression over the result.")
+@click.option("-q", "--query", default="", help="A yq expression over the result.")
 @click.option("--include-empty-stacks", is_flag=True, help="Also show stacks without components.")
 @function_flags
 @global_flags
@@ -74,16 +74,21 @@ def stacks(ctx: click.Context, /, **given: Any) -> None:
     result = found.as_dict(empty=given["include_empty_stacks"])
     sections = inventory.split(given["sections"])
     if sections:
-        _keep(result, sections)
+        result = _keep(result, sections)
     write(result, given["form_short"] or given["form"], given["file"], given["query"])
     inventory.summary(engine, options, world)
 
 
-def _keep(result: dict[str, Any], sections: tuple[str, ...]) -> None:
-    for stack in result.values():
-        for components in stack["components"].values():
+def _keep(result: dict[str, Any], sections: tuple[str, ...]) -> dict[str, Any]:
+    """Only these sections, and only what has any of them."""
+    found: dict[str, Any] = {}
+    for stack, content in result.items():
+        for kind, components in content["components"].items():
             for name, part in components.items():
-                components[name] = {key: value for key, value in part.items() if key in sections}
+                kept = {key: value for key, value in part.items() if key in sections}
+                if kept:
+                    found.setdefault(stack, {"components": {}})["components"].setdefault(kind, {})[name] = kept
+    return found
 
 
 @click.command(name="component")
@@ -91,7 +96,7 @@ def _keep(result: dict[str, Any], sections: tuple[str, ...]) -> None:
 @click.option("-s", "--stack", default="", help="The stack: its name, or its manifest's path.")
 @click.option("-f", "--format", "form", default=None, help="yaml or json.")
 @click.option("--file", default=None, help="Write to this file instead of the standard output.")
-@click.option("--query", default="", help="A yq expression over all sections.")
+@click.option("-q", "--query", default="", help="A yq expression over all sections.")
 @click.option(
     "--provenance", type=bool, default=None, flag_value=True, is_flag=False, help="Say where each value was written."
 )
@@ -121,7 +126,7 @@ def component(ctx: click.Context, /, **given: Any) -> None:
 
 @click.command(name="config")
 @click.option("-f", "--format", "form", default="json", help="json or yaml.")
-@click.option("--query", default="", help="A yq expression over the result.")
+@click.option("-q", "--query", default="", help="A yq expression over the result.")
 @global_flags
 @click.pass_context
 def config(ctx: click.Context, /, **given: Any) -> None:
@@ -137,7 +142,7 @@ def config(ctx: click.Context, /, **given: Any) -> None:
 @click.option("-s", "--stack", default="", help="The component's stack.")
 @click.option("-f", "--format", "form", default="json", help="json or yaml.")
 @click.option("--file", default=None, help="Write to this file instead of the standard output.")
-@click.option("--query", default="", help="A yq expression over the result.")
+@click.option("-q", "--query", default="", help="A yq expression over the result.")
 @function_flags
 @global_flags
 @click.pass_context

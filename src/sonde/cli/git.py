@@ -15,6 +15,7 @@ from sonde.cli.errors import GitError
 SCP = re.compile(r"(?:[^@/:]+@)?(?P<host>[^/:]+):(?P<path>(?!//).+)")
 SECTION = re.compile(r'\[\s*(?P<name>[A-Za-z0-9.-]+)(?:\s+"(?P<sub>(?:[^"\\]|\\.)*)")?\s*\](?P<rest>.*)')
 COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+AZURE_HOSTS = ("dev.azure.com", "ssh.dev.azure.com")
 ESCAPES = {"n": "\n", "t": "\t", "b": "\b", '"': '"', "\\": "\\"}
 
 
@@ -73,7 +74,8 @@ def repository(checkout: Checkout) -> Repository:
 def parse_remote(url: str) -> Repository:
     """Host, owner and name out of a remote URL (https, ssh, git, scp form). Raises GitError for a local path.
 
-    GitLab groups nest: there all but the last segment is the owner. Elsewhere the owner is the first segment.
+    GitLab groups nest: there all but the last segment is the owner. Elsewhere the owner is the first segment; Azure
+    DevOps has a project between owner and name (`/org/project/_git/name`, by ssh `v3/org/project/name`).
     """
     host, path = _host_and_path(url)
     if not host:
@@ -86,6 +88,8 @@ def parse_remote(url: str) -> Repository:
     parts = [part for part in path.removesuffix("/").removesuffix(".git").split("/") if part]
     if len(parts) < 2:
         raise GitError(f"failed to get repository info: {url} does not name an owner and a repository")
+    if host in AZURE_HOSTS:
+        return Repository(url=url, host=AZURE_HOSTS[0], owner=parts[parts[0] == "v3"], name=parts[-1])
     cut = len(parts) - 1 if is_gitlab(host) else 1
     return Repository(url=url, host=host, owner="/".join(parts[:cut]), name="/".join(parts[cut:]))
 
@@ -98,7 +102,8 @@ def is_gitlab(host: str) -> bool:
 def _host_and_path(url: str) -> tuple[str, str]:
     if "://" in url:
         parts = urlsplit(url)
-        return (parts.hostname or "") if parts.scheme != "file" else "", parts.path
+        host = re.sub(r":\d*$", "", parts.netloc.rpartition("@")[2])
+        return host if parts.scheme != "file" else "", parts.path
     scp = SCP.fullmatch(url)
     return (scp["host"], scp["path"]) if scp else ("", url)
 

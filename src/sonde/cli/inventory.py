@@ -31,6 +31,7 @@ def load_config(world: Process, given: Mapping[str, Any]) -> Config:
         profiles=tuple(given.get("profile") or ()),
         logs_level=str(given.get("logs-level") or ""),
         logs_file=str(given.get("logs-file") or ""),
+        list_merge_strategy=str(given.get("settings-list-merge-strategy") or ""),
     )
     return configuration.load(cwd=world.cwd, env=world.env, flags=flags)
 

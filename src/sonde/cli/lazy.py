@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from sonde.cli import options
+from sonde.cli import options, spelling
 
 Table = Mapping[str, tuple[str, str]]
 
@@ -38,7 +38,10 @@ class LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in self.table and not args[0].startswith("-"):
             raise click.UsageError(f"Unknown command {args[0]} for {ctx.command_path}\n\n{self.valid()}", ctx)
-        return super().resolve_command(ctx, args)
+        name, command, rest = super().resolve_command(ctx, args)
+        if command is not None and not isinstance(command, click.Group) and not command.ignore_unknown_options:
+            rest = spelling.plain(command, rest, ctx)
+        return name, command, rest
 
     def valid(self) -> str:
         """The list of sub-commands, for an error."""

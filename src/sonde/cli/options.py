@@ -20,7 +20,10 @@ GLOBAL: tuple[tuple[str, ...], ...] = (
     ("--logs-level", "Trace, Debug, Info, Warning, Error or Off."),
     ("--logs-file", "Where the log goes."),
     ("--profile", "Configuration profile."),
+    ("--settings-list-merge-strategy", "How lists are merged: replace, append or merge."),
 )
+# Flags of every command that change nothing here: where they would, the Go CLI draws for a terminal, or asks on one.
+WITHOUT_EFFECT = ("--pager", "--mask", "--interactive", "--heatmap", "--force-color", "--force-tty", "--no-color")
 STARTED_IN = "sonde.cli.started_in"  # in the context that all commands of a call share
 REPEATED = frozenset({"--config", "--config-path", "--profile"})
 
@@ -30,6 +33,9 @@ def global_flags(command: F) -> F:
     for name, text in reversed(GLOBAL):
         several = name in REPEATED
         command = click.option(name, expose_value=False, callback=_collect, multiple=several, help=text)(command)
+    for name in WITHOUT_EFFECT:
+        command = click.option(name, expose_value=False, is_flag=False, flag_value="true", hidden=True)(command)
+    command = click.option("--redirect-stderr", expose_value=False, hidden=True)(command)
     chdir = click.option(
         *("-C", "--chdir"), expose_value=False, is_eager=True, callback=_chdir, help="Run as if started in this folder."
     )

@@ -62,6 +62,7 @@ def _flags(given: Mapping[str, Any]) -> config.Flags:
         profiles=given.get("profile", ()),
         logs_level=given.get("logs-level", ""),
         logs_file=given.get("logs-file", ""),
+        list_merge_strategy=given.get("settings-list-merge-strategy", ""),
     )
 
 

@@ -56,6 +56,11 @@ class Block:
     blocks: list["Block"] = field(default_factory=list)
 
 
+def unknown() -> Any:
+    """The value of an expression that is no literal."""
+    return _NOT_LITERAL
+
+
 def parse(text: str, name: str) -> Block:
     """The content of a file. Raises StacksError with file and line."""
     return _Parser(text, name).file()

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sonde.stacks import hcl
+from sonde.stacks import hcl, hcl_json
 from sonde.stacks.errors import StacksError
 from sonde.stacks.hcl import Attribute, Block
 from sonde.stacks.merge import Section
@@ -18,7 +18,7 @@ def load(tree: Tree, folder: str, component: str, sections: Section) -> Section 
     files = [
         name
         for name, is_folder in tree.entries(folder)
-        if not is_folder and name.endswith(".tf") and not _skipped(name)
+        if not is_folder and name.endswith((".tf", ".tf.json")) and not _skipped(name)
     ]
     if not files and not tree.exists(folder):
         return None
@@ -27,7 +27,8 @@ def load(tree: Tree, folder: str, component: str, sections: Section) -> Section 
     for name in ordered:
         path = f"{folder}/{name}"
         try:
-            content = hcl.parse(tree.read_bytes(path).decode("utf-8", "replace"), path)
+            parse = hcl_json.parse if name.endswith(".json") else hcl.parse
+            content = parse(tree.read_bytes(path).decode("utf-8", "replace"), path)
             for block in content.blocks:
                 _check_types(block, path)
         except StacksError as error:
@@ -72,7 +73,8 @@ def _skipped(name: str) -> bool:
 
 
 def _is_override(name: str) -> bool:
-    return name == "override.tf" or name.endswith("_override.tf")
+    stem = name.removesuffix(".json").removesuffix(".tf")
+    return stem == "override" or stem.endswith("_override")
 
 
 def _position(block: Block, path: str) -> Section:

@@ -80,7 +80,45 @@ def test_dependencies_name_files_in_lists_and_inline_and_then_settings_do_not_co
         },
         settings={"depends_on": {"1": {"file": "ignored"}}},
     )
-    assert dependency_paths(now) == [("file", "a"), ("file", "b"), ("folder", "src")]
+    assert dependency_paths(now) == [("file", "b"), ("file", "a"), ("folder", "src")]
+
+
+def test_a_changed_dependency_is_named_only_where_it_is_the_first_reason():
+    now, before = (vpc(vars={"a": each}, dependencies={"files": ["a.yaml"]}) for each in (1, 2))
+    found = why(now, before, "/repo/a.yaml")
+    assert (found.reasons, found.file) == (("stack.vars", "file"), "")
+
+
+@pytest.mark.parametrize(
+    ("dependencies", "changed", "reasons"),
+    [
+        ({"files": ["config/*.yaml"]}, "config/app.yaml", ("file",)),
+        ({"files": ["config/*.yaml"]}, "config/deep/app.yaml", ()),
+        ({"files": ["config/**/{a,b}.yaml"]}, "config/deep/b.yaml", ("file",)),
+        ({"folders": ["src/*/lib"]}, "src/app/lib/x/y.js", ("folder",)),
+        ({"folders": ["src/*/lib"]}, "src/app/main.js", ()),
+    ],
+)
+def test_dependencies_on_files_and_folders_may_be_patterns(dependencies, changed, reasons):
+    now = vpc(dependencies=dependencies)
+    assert why(now, now, f"/repo/{changed}").reasons == reasons
+
+
+@pytest.mark.parametrize(
+    ("kind", "configured", "expected"),
+    [
+        ("kubernetes", (), ("stack.vars", "stack.manifests", "stack.validate", "stack.auth")),
+        ("kubernetes", ("hooks",), ("stack.vars", "stack.manifests", "stack.validate", "stack.hooks")),
+        ("helm", ("hooks",), ("stack.vars",)),
+        ("terraform", (), ("stack.vars", "stack.auth")),
+    ],
+)
+def test_kubernetes_and_helm_components_have_sections_of_their_own(kind, configured, expected):
+    sections = {name: {"a": 1} for name in ("vars", "manifests", "auth", "hooks")}
+    before = vpc(**{name: {"a": 2} for name in sections}, validate={"server": True})
+    now, before = (Instance("dev", kind, "app", "dev", each) for each in (vpc(**sections).sections, before.sections))
+    rules = Rules(**{**RULES.__dict__, "sections": configured})
+    assert why(now, before, rules=rules).reasons == expected
 
 
 def modules(tmp_path, files, *changed):

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sonde.stacks import kinds
+from sonde.stacks import globs, kinds
 from sonde.stacks.affected.changes import Changes, Modules
 from sonde.stacks.engine import Instance
 
@@ -32,13 +32,14 @@ _KUBERNETES = (
     *("vars", "env", "source", "provision", "generate"),
     *("provider", "paths", "manifests", "render", "validate"),
 )
-BY_KIND = {kinds.HELM: _HELM, kinds.KUBERNETES: _KUBERNETES}
 _ABSENT = object()
 
 
 @dataclass(frozen=True)
 class Hit:
-    """The reasons, in their order; `file` or `folder` is the dependency that changed, as the manifest names it."""
+    """The reasons, in their order; `file` or `folder` is the dependency that changed, as the manifest names it, where
+    that is the first reason.
+    """
 
     reasons: tuple[str, ...]
     file: str = ""
@@ -72,20 +73,39 @@ def hit(now: Instance, before: Instance | None, rules: Rules, changes: Changes, 
     if folder:
         found += ["component.module"] if modules.changed(now, folder) else []
         found += ["component"] if changes.below(folder) else []
-    found += _compared(rules.sections or BY_KIND.get(now.kind, SECTIONS), now, before, rules)
+    found += _compared(sections_of(now.kind, rules.sections), now, before, rules)
     found += _compared(("settings",), now, before, rules)
     for kind, name in dependency_paths(now):
-        path = posixpath.normpath(posixpath.join(rules.cwd, name))
-        if changes.below(path) if kind == "folder" else changes.has(path):
-            found.append(kind)
-            return Hit(tuple(found), **{kind: name})
+        if _touched(changes, posixpath.normpath(posixpath.join(rules.cwd, name)), folder=kind == "folder"):
+            return Hit((*found, kind)) if found else Hit((kind,), **{kind: name})
     return Hit(tuple(found))
 
 
+def sections_of(kind: str, configured: tuple[str, ...]) -> tuple[str, ...]:
+    """The sections that are compared: the configured ones or else the built-in list; Kubernetes components have some of
+    their own in front of either, Helm components only their own.
+    """
+    general = configured or SECTIONS
+    if kind == kinds.KUBERNETES:
+        return tuple(dict.fromkeys((*_KUBERNETES, *general)))
+    return _HELM if kind == kinds.HELM else general
+
+
+def _touched(changes: Changes, path: str, *, folder: bool) -> bool:
+    """Whether a change lies at, or below, an absolute path, which may be a pattern."""
+    if globs.has_meta(path):
+        return any(globs.matches(path + "/**" if folder else path, changed) for changed in changes.paths)
+    return changes.below(path) if folder else changes.has(path)
+
+
 def _compared(names: tuple[str, ...], now: Instance, before: Instance | None, rules: Rules) -> Iterator[str]:
-    """A section that HEAD does not have is not compared; an instance that BASE does not have differs in all others."""
+    """A section that HEAD does not have is not compared, except for Kubernetes' `validate`; an instance that BASE does
+    not have differs in all others.
+    """
     for name in names:
         if name not in now.sections:
+            if name == "validate" and now.kind == kinds.KUBERNETES and before and name in before.sections:
+                yield f"stack.{name}"
             continue
         old = before.sections.get(name, _ABSENT) if before else _ABSENT
         if old is _ABSENT or not same(now.sections[name], old, loose=rules.rendered):
@@ -114,24 +134,25 @@ def same(one: Any, other: Any, *, loose: bool) -> bool:
 def dependency_paths(instance: Instance) -> list[tuple[str, str]]:
     """The files and folders that an instance says it depends on, as `("file" | "folder", path)`.
 
-    Files come before folders, each kind in the order of the manifest; of several that changed the first is reported
-    (the Go CLI picks one at random: Q18). `settings.depends_on` counts only where `dependencies` names none.
+    Of several that changed the first is reported: entries of `dependencies.components`, then `files`, then `folders`.
+    `settings.depends_on` counts only where these name none, and there files come before folders, each kind in the order
+    of its keys (the Go CLI picks one at random: Q18).
     """
     dependencies = instance.sections.get("dependencies")
     found = list(_from_dependencies(dependencies)) if isinstance(dependencies, dict) else []
     if not found:
-        found = list(_from_settings(instance.sections.get("settings")))
-    return sorted(found, key=lambda pair: pair[0])
+        found = sorted(_from_settings(instance.sections.get("settings")), key=lambda pair: pair[0])
+    return found
 
 
 def _from_dependencies(section: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    for entry in _list(section.get("components")):
+        if isinstance(entry, dict) and entry.get("kind") in ("file", "folder") and isinstance(entry.get("path"), str):
+            yield entry["kind"], entry["path"]
     for kind, name in (("file", "files"), ("folder", "folders")):
         for path in _list(section.get(name)):
             if isinstance(path, str) and path:
                 yield kind, path
-    for entry in _list(section.get("components")):
-        if isinstance(entry, dict) and entry.get("kind") in ("file", "folder") and isinstance(entry.get("path"), str):
-            yield entry["kind"], entry["path"]
 
 
 def _from_settings(settings: Any) -> Iterator[tuple[str, str]]:

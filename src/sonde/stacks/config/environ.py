@@ -56,6 +56,7 @@ class Flags(NamedTuple):
     profiles: Sequence[str] = ()
     logs_level: str = ""
     logs_file: str = ""
+    list_merge_strategy: str = ""
 
 
 def overlay(env: Mapping[str, str], flags: Flags) -> dict[str, Any]:
@@ -68,6 +69,7 @@ def overlay(env: Mapping[str, str], flags: Flags) -> dict[str, Any]:
         (("base_path",), flags.base_path),
         (("logs", "level"), flags.logs_level),
         (("logs", "file"), flags.logs_file),
+        (("settings", "list_merge_strategy"), flags.list_merge_strategy),
     ):
         if value:
             put(tree, path, value)
