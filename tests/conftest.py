@@ -1,5 +1,8 @@
 """One PostgreSQL for the whole run, started by the controlling process; each test gets a database of its own on both kinds."""
 
+import functools
+import gc
+import itertools
 import os
 import shutil
 import signal
@@ -32,6 +35,11 @@ def pytest_configure(config):
             )
 
 
+def pytest_collection_finish():
+    gc.collect()
+    gc.freeze()  # modules and test items stay for good: the collector need not walk them again and again
+
+
 def _wants_databases(config):
     chosen = [str(arg) for arg in config.args]
     return not chosen or any("server" in arg or "wire" in arg or arg.rstrip("/").endswith("tests") for arg in chosen)
@@ -60,6 +68,22 @@ def pytest_terminal_summary(terminalreporter, config):
     terminalreporter.write_line(
         f"databases: SQLite: {_ran['sqlite']} tests passed; {where}" + (" tests passed" if cluster else "")
     )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _keys_made_once():
+    """Real RSA keys, made once per worker and dealt in turn, and read once: either takes longer than most tests."""
+    from jwt import algorithms
+
+    from sonde.sandbox import keys, oidc, world
+
+    new = functools.cache(lambda _: keys.new_rsa_key())
+    turn = itertools.cycle(range(4))
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (world, oidc):
+            patch.setattr(module, "new_rsa_key", lambda: new(next(turn)))
+        patch.setattr(algorithms, "load_pem_private_key", functools.cache(algorithms.load_pem_private_key))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -72,7 +72,7 @@ def whenever(world, path, action):
             action()
         return answer(request)
 
-    object.__setattr__(world.sandbox._server.config.app.api, "answer", acting)
+    object.__setattr__(world.sandbox._web.api, "answer", acting)
 
 
 def refused(answer, status, *words):

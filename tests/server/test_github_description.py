@@ -20,7 +20,7 @@ def recorded(world):
         exchanges.append((request.method, request.path, reply.status, request.path, sent, reply.body, request.headers))
         return reply
 
-    object.__setattr__(world.sandbox._server.config.app.api, "answer", recording)
+    object.__setattr__(world.sandbox._web.api, "answer", recording)
     return exchanges
 
 

@@ -1,14 +1,16 @@
 """A real server on a real database beside the offline GitHub; the loop is pumped by the test, never by a clock."""
 
 import json
-import threading
+import os
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
 
+import pytest
 import uvicorn
 
 from sonde.sandbox.executor import RecordingExecutor
+from sonde.sandbox.served import Served
 from sonde.sandbox.server import Sandbox
 from sonde.server import jobs
 from sonde.server.app import make_app
@@ -89,20 +91,17 @@ class Server:
     """The app behind a real socket."""
 
     def __init__(self, settings, prepare=None):
-        self.site = build(settings)
+        with pytest.MonkeyPatch.context() as patch:  # it trusts its sandbox alone: the system's roots take long to read
+            patch.setenv("SSL_CERT_FILE", os.devnull)
+            patch.setenv("SSL_CERT_DIR", os.devnull)
+            self.site = build(settings)
         if prepare:
             prepare(self.site.db)
-        self._uvicorn = uvicorn.Server(
-            uvicorn.Config(
-                make_app(self.site, ManualEngine()), port=0, host="127.0.0.1", log_config=None, lifespan="on"
-            )
+        app = make_app(self.site, ManualEngine())
+        self._served = Served(
+            uvicorn.Config(app, port=0, host="127.0.0.1", log_config=None, lifespan="on"), "server-under-test"
         )
-        self._thread = threading.Thread(target=self._uvicorn.run, daemon=True)
-        self._thread.start()
-        ready = threading.Event()
-        while not self._uvicorn.started:
-            ready.wait(0.005)
-        self.url = f"http://127.0.0.1:{self._uvicorn.servers[0].sockets[0].getsockname()[1]}"
+        self.url = f"http://127.0.0.1:{self._served.port}"
 
     def request(self, method, path, *, body=None, raw=None, token=None, headers=None):
         data = raw if raw is not None else json.dumps(body).encode() if body is not None else None
@@ -121,8 +120,7 @@ class Server:
         return Answer(status, json.loads(text) if text.startswith(b"{") else {"text": text.decode()}, got)
 
     def stop(self):
-        self._uvicorn.should_exit = True
-        self._thread.join()
+        self._served.stop()
 
 
 class World:

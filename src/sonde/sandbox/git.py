@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import re
 import subprocess
 import tempfile
 from collections.abc import Mapping
@@ -15,6 +16,9 @@ from urllib.parse import urlencode
 Changes = Mapping[str, str | bytes | None]
 
 GITHUB_COMMITTER = "GitHub <noreply@github.com>"
+SHA = re.compile(r"[0-9a-f]{40}")
+KEPT_BLOBS, LARGEST_KEPT = 1024, 64 * 1024  # how many, and bytes of one
+_kept: dict[str, bytes] = {}  # small blobs: their name is their content's hash, whichever repository has them
 
 
 class GitError(Exception):
@@ -64,8 +68,8 @@ def init(repository: Path, default_branch: str) -> None:
     repository.mkdir(parents=True, exist_ok=True)
     run(repository, "init", "--quiet", "--bare", "--initial-branch", default_branch, str(repository))
     # clients may fetch any commit by its id, and pushes from work trees are allowed, both as on GitHub
-    run(repository, "config", "uploadpack.allowAnySHA1InWant", "true")
-    run(repository, "config", "http.receivepack", "true")
+    with (repository / "config").open("a") as config:
+        config.write("[uploadpack]\n\tallowAnySHA1InWant = true\n[http]\n\treceivepack = true\n")
 
 
 def fork(source: Path, target: Path) -> None:
@@ -75,8 +79,34 @@ def fork(source: Path, target: Path) -> None:
 
 def resolve(repository: Path, revision: str) -> str | None:
     """The commit that a branch, tag, ref or SHA names, tags peeled; None if there is none."""
+    if revision == "HEAD":
+        revision = (repository / "HEAD").read_text().strip().removeprefix("ref: ")
+    if revision.startswith("refs/heads/"):
+        tip = _loose(repository, revision)  # first: who packs a ref writes the packed one before it takes this one away
+        if tip or not (repository / "packed-refs").exists():
+            return tip
+    if SHA.fullmatch(revision):
+        try:
+            return _there(repository, revision)
+        except GitError:
+            return None
     done = run(repository, "rev-parse", "--quiet", "--verify", f"{revision}^{{commit}}", check=False)
     return done.stdout.decode().strip() or None
+
+
+def _loose(repository: Path, ref: str) -> str | None:
+    """The SHA in a ref's own file (gitrepository-layout(5)); None says nothing: the ref may be packed."""
+    try:
+        content = (repository / ref).read_text().strip()
+    except (OSError, ValueError):
+        return None
+    return content if SHA.fullmatch(content) else None
+
+
+@lru_cache(maxsize=4096)
+def _there(repository: Path, sha: str) -> str:
+    """The commit that an object's SHA names; GitError while there is none. What was there once stays: nothing prunes."""
+    return text(repository, "rev-parse", "--quiet", "--verify", f"{sha}^{{commit}}")
 
 
 def branches(repository: Path) -> dict[str, str]:
@@ -108,7 +138,7 @@ def commit(repository: Path, branch: str, changes: Changes, *, message: str, aut
         data = content.encode() if isinstance(content, str) else content
         out.append(f"M {_mode(data)} inline {path}\ndata {len(data)}\n".encode() + data + b"\n")
     run(repository, "fast-import", "--quiet", "--force", "--date-format=raw", stdin=b"".join(out))
-    return text(repository, "rev-parse", ref)
+    return _loose(repository, ref) or text(repository, "rev-parse", ref)
 
 
 def fetch(repository: Path, source: Path, refspec: str) -> None:
@@ -116,14 +146,18 @@ def fetch(repository: Path, source: Path, refspec: str) -> None:
 
 
 def update_ref(repository: Path, ref: str, sha: str | None) -> None:
-    if sha is None:
-        run(repository, "update-ref", "-d", ref)
-    else:
-        run(repository, "update-ref", ref, sha)
+    update_refs(repository, {ref: sha})
 
 
+def update_refs(repository: Path, refs: Mapping[str, str | None]) -> None:
+    """Set refs, all or none; None deletes one that may be absent."""
+    lines = [f"update {ref}\0{sha}\0\0" if sha else f"delete {ref}\0\0" for ref, sha in refs.items()]
+    run(repository, "update-ref", "-z", "--stdin", stdin="".join(lines).encode())
+
+
+@lru_cache(maxsize=1024)
 def merge_tree(repository: Path, base: str, head: str) -> str | None:
-    """The tree of `head` merged into `base`; None on a conflict."""
+    """The tree of `head` merged into `base`, given by their full SHAs; None on a conflict."""
     done = run(repository, "merge-tree", "--write-tree", base, head, check=False)
     if done.returncode == 0:
         return done.stdout.decode().split()[0]
@@ -178,22 +212,45 @@ def write_tree(repository: Path, base: str | None, entries: list[tuple[str, str,
         return run(repository, "write-tree", index=index).stdout.decode().strip()
 
 
+@lru_cache(maxsize=1024)
 def merge_base(repository: Path, one: str, other: str) -> str | None:
-    return run(repository, "merge-base", one, other, check=False).stdout.decode().strip() or None
+    """The best common ancestor of two commits, given by their full SHAs; GitError if one is not there."""
+    done = run(repository, "merge-base", one, other, check=False)
+    if done.returncode not in (0, 1):
+        raise GitError(f"merge-base {one} {other}: {done.stderr.decode(errors='replace').strip()}")
+    return done.stdout.decode().strip() or None
 
 
+@lru_cache(maxsize=1024)
 def is_ancestor(repository: Path, older: str, newer: str) -> bool:
-    return run(repository, "merge-base", "--is-ancestor", older, newer, check=False).returncode == 0
+    """Of two commits, given by their full SHAs; GitError if one is not there."""
+    done = run(repository, "merge-base", "--is-ancestor", older, newer, check=False)
+    if done.returncode not in (0, 1):
+        raise GitError(f"merge-base --is-ancestor {older} {newer}: {done.stderr.decode(errors='replace').strip()}")
+    return done.returncode == 0
 
 
 @lru_cache(maxsize=1024)
 def read(repository: Path, commit: str, path: str) -> tuple[str, bytes] | None:
     """(blob SHA, content) of a file at a commit, given by its full SHA; None if it is absent or not a file."""
-    done = run(repository, "rev-parse", "--quiet", "--verify", f"{commit}:{path}", check=False)
-    sha = done.stdout.decode().strip()
-    if not sha or text(repository, "cat-file", "-t", sha) != "blob":
+    done = run(repository, "cat-file", "--batch", "-z", stdin=f"{commit}:{path}\0".encode())
+    head, _, rest = done.stdout.partition(b"\n")
+    fields = head.split()  # SHA, type, size; or what was asked for, and why it is not shown
+    if len(fields) != 3 or fields[1] != b"blob":
         return None
-    return sha, run(repository, "cat-file", "blob", sha).stdout
+    return fields[0].decode(), rest[: int(fields[2])]
+
+
+def blob(repository: Path, sha: str) -> bytes:
+    """A blob's content, by its full SHA; GitError if it is not there."""
+    if sha in _kept:
+        return _kept[sha]
+    content = run(repository, "cat-file", "blob", sha).stdout
+    if len(content) <= LARGEST_KEPT:
+        if len(_kept) >= KEPT_BLOBS:
+            _kept.clear()
+        _kept[sha] = content
+    return content
 
 
 @dataclass(frozen=True)
@@ -230,10 +287,11 @@ def describe(repository: Path, sha: str) -> Commit:
     return Commit(fields[0], fields[1], tuple(fields[2].split()), fields[3], fields[4], when, fields[6].strip())
 
 
-def log(repository: Path, since: str | None, until: str) -> list[str]:
-    """SHAs reachable from `until` and not from `since`, oldest first."""
+@lru_cache(maxsize=1024)
+def log(repository: Path, since: str | None, until: str) -> tuple[str, ...]:
+    """SHAs reachable from `until` and not from `since`, both given by their full SHAs, oldest first."""
     spec = f"{since}..{until}" if since else until
-    return text(repository, "rev-list", "--reverse", spec).split()
+    return tuple(text(repository, "rev-list", "--reverse", spec).split())
 
 
 @dataclass(frozen=True)
@@ -248,18 +306,19 @@ class FileChange:
 _STATUS = {"A": "added", "M": "modified", "D": "removed", "T": "changed"}
 
 
-def diff(repository: Path, base: str, head: str) -> list[FileChange]:
-    raw = text(repository, "diff-tree", "-r", "--no-renames", "--raw", "--no-abbrev", base, head).splitlines()
-    numbers = text(repository, "diff-tree", "-r", "--no-renames", "--numstat", base, head).splitlines()
-    counts = {}
-    for line in numbers:
-        plus, minus, path = line.split("\t")
-        counts[path] = (0 if plus == "-" else int(plus), 0 if minus == "-" else int(minus))
-    changes = []
-    for line in raw:
-        head_part, _, path = line.partition("\t")
-        fields = head_part.split()
-        plus_minus = counts.get(path, (0, 0))
-        blob = fields[2] if fields[4] == "D" else fields[3]
-        changes.append(FileChange(path, _STATUS[fields[4][0]], *plus_minus, blob))
-    return changes
+@lru_cache(maxsize=1024)
+def diff(repository: Path, base: str, head: str) -> tuple[FileChange, ...]:
+    """What `head` changes of `base`, given by their full SHAs; a renamed file is one removed and one added."""
+    asked = ("diff-tree", "-r", "-z", "--no-renames", "--no-abbrev", "--raw", "--numstat")
+    fields = iter(run(repository, *asked, base, head).stdout.decode(errors="replace").split("\0"))
+    raw, counts = {}, {}
+    for field in fields:
+        if field.startswith(":"):
+            raw[next(fields)] = field.split()
+        elif field:
+            plus, minus, path = field.split("\t", 2)
+            counts[path] = (0 if plus == "-" else int(plus), 0 if minus == "-" else int(minus))
+    return tuple(
+        FileChange(path, _STATUS[row[4][0]], *counts.get(path, (0, 0)), row[2] if row[4] == "D" else row[3])
+        for path, row in raw.items()
+    )

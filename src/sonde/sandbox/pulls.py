@@ -150,7 +150,8 @@ class Pulls(Pushes):
         """Bring refs/pull/N/head and /merge up to date, and with them `mergeable` and the test merge's SHA."""
         of, source = self.repository(pull.repository_id), self.repository(pull.head_repository_id)
         bare, ref = self.bare(of), f"refs/pull/{pull.number}"
-        git.fetch(bare, self.bare(source), f"+{pull.head_sha}:{ref}/head")
+        if source.id != of.id:
+            git.fetch(bare, self.bare(source), f"+{pull.head_sha}:{ref}/head")
         pull.base_sha = git.resolve(bare, f"refs/heads/{pull.base_branch}") or pull.base_sha
         tree = git.merge_tree(bare, pull.base_sha, pull.head_sha)
         pull.mergeable = tree is not None
@@ -160,7 +161,7 @@ class Pulls(Pushes):
             author = self.identity(pull.author)
             parents = [pull.base_sha, pull.head_sha]
             pull.merge_commit_sha = git.commit_tree(bare, tree, parents, message=text, author=author, when=self.now())
-        git.update_ref(bare, f"{ref}/merge", pull.merge_commit_sha)
+        git.update_refs(bare, {f"{ref}/head": pull.head_sha, f"{ref}/merge": pull.merge_commit_sha})
 
     def branch_moved(self, of: Repository, branch: str, before: str | None, after: str, sender: str) -> None:
         """Follow a branch that moved: `synchronize` pull requests from it, re-base those into it, start `on: push`."""

@@ -2,7 +2,6 @@
 
 import os
 import socket
-import threading
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +16,7 @@ from sonde.sandbox.faults import Faults
 from sonde.sandbox.keys import make_pki
 from sonde.sandbox.oidc import Issuer
 from sonde.sandbox.runner.execute import execute
+from sonde.sandbox.served import Served
 from sonde.sandbox.state import utc_now
 from sonde.sandbox.web import API_ROOT, ISSUER_ROOT, CuttableProtocol, Web
 from sonde.sandbox.world import World
@@ -42,16 +42,16 @@ class Sandbox:
         self.ca_file = folder / "ca.pem"
         self.bundle_file = folder / "bundle.pem"  # ours and the system's: SSL_CERT_FILE of jobs
         self.executor = executor
-        self._socket = socket.create_server((HOST, port))
+        self._socket = _listen(port)
         base = f"https://localhost:{self._socket.getsockname()[1]}"
         world.html_url, world.api_url, world.issuer_url = base, base + API_ROOT, base + ISSUER_ROOT
         world.job_env = {"SSL_CERT_FILE": str(self.bundle_file)}
         world.job_path = os.environ.get("PATH", os.defpath)
         world.executor = executor
         self.courier = Courier(world, self.faults, ca_file=self.ca_file)
-        self._server = uvicorn.Server(self._config())
-        self._thread = threading.Thread(target=self._serve, name="offline-github", daemon=True)
-        self._thread.start()
+        self._web = Web(world, self.api, self.issuer)
+        self._served = Served(self._config(), "offline-github", [self._socket])
+        self._stopped = False
 
     @classmethod
     def start(
@@ -70,7 +70,7 @@ class Sandbox:
 
     def _config(self) -> uvicorn.Config:
         return uvicorn.Config(
-            Web(self.world, self.api, self.issuer),
+            self._web,
             http=CuttableProtocol,
             loop="asyncio",
             lifespan="off",
@@ -82,9 +82,6 @@ class Sandbox:
             date_header=False,  # web.py says the world's time
             timeout_graceful_shutdown=1,
         )
-
-    def _serve(self) -> None:
-        self._server.run(sockets=[self._socket])
 
     @property
     def api_url(self) -> str:
@@ -120,14 +117,26 @@ class Sandbox:
     def stop(self) -> None:
         """End in order: no more runs, no more webhooks, no more answers. Idempotent."""
         self.executor.stop()
-        if self._thread.is_alive():
+        if not self._stopped:
+            self._stopped = True
             self.courier.stop()
-            self._server.should_exit = True
-            self._thread.join()
-        self._socket.close()
+            self._served.stop()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+
+def _listen(port: int) -> socket.socket:
+    """Says TCP by name, which `socket.create_server` does not: asyncio turns Nagle's delay off for no other socket."""
+    made = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        made.bind((HOST, port))
+        made.listen()
+    except OSError:
+        made.close()
+        raise
+    return made

@@ -29,23 +29,26 @@ class File:
         return self.workflow.name if self.workflow else self.path
 
 
-@lru_cache(maxsize=1024)
 def load(bare: Path, sha: str, path: str) -> File | None:
     """One workflow file; None if there is none of that path at `sha`."""
-    found = git.read(bare, sha, path)
-    if found is None:
-        return None
-    text = found[1].decode(errors="replace")
-    try:
-        return File(path, text, parse(text, path))
-    except RunnerError as error:
-        return File(path, text, None, str(error))
+    return next((file for file in load_all(bare, sha) if file.path == path), None)
 
 
 def load_all(bare: Path, sha: str) -> list[File]:
     entries = git.listing(bare, sha, FOLDER) or ()
-    paths = [f"{FOLDER}/{entry.path}" for entry in entries if entry.path.endswith((".yml", ".yaml"))]
-    return [file for path in paths if (file := load(bare, sha, path))]
+    return [
+        _parsed(f"{FOLDER}/{entry.path}", git.blob(bare, entry.sha).decode(errors="replace"))
+        for entry in entries
+        if entry.type == "blob" and entry.path.endswith((".yml", ".yaml"))
+    ]
+
+
+@lru_cache(maxsize=1024)
+def _parsed(path: str, text: str) -> File:
+    try:
+        return File(path, text, parse(text, path))
+    except RunnerError as error:
+        return File(path, text, None, str(error))
 
 
 def concurrency(workflow: Workflow, contexts: Mapping[str, Any]) -> tuple[str, bool]:
