@@ -8,6 +8,7 @@ from hypothesis import Phase
 from test_lock_history import fences_fall, history, not_linearizable, replicas
 from test_lock_model import Still, check, prepare
 
+from sonde.server.kernel import statements
 from sonde.server.locks import decide, store
 
 APPLICATION_CLOCK = "__import__('time').time_ns() // 1_000_000"
@@ -15,22 +16,27 @@ MUTANTS = {  # what is wrong -> (where, function, what the source says, what it 
     "the fence does not rise": (store, "_changes", "else_=locks.c.fence + 1", "else_=locks.c.fence"),
     "the fence is a sequence": (store, "_changes", "else_=locks.c.fence + 1", "else_=literal(next(SEQUENCE))"),
     "<= for <: a lock lives at its very expiry": (store, "_live", "expires_at > now", "expires_at >= now"),
-    "the application's clock": (store, "acquire", "_live(tx.now)", f"_live({APPLICATION_CLOCK})"),
+    "the application's clock": (store, "_acquire", "_live(NOW)", f"_live({APPLICATION_CLOCK})"),
     "the row is deleted on release": (
         store,
-        "release",
-        "update(locks).where(mine).values(released_at=tx.now, updated_at=tx.now)",
+        "_release",
+        "update(locks).where(mine).values(released_at=NOW, updated_at=NOW)",
         "locks.delete().where(mine)",
     ),
-    "the holder is ignored by asking": (store, "acquire", "locks.c.holder_id == holder.id, ", ""),
+    "the holder is ignored by asking": (store, "_acquire", "locks.c.holder_id == new.holder_id, ", ""),
     "the holder is ignored by giving back": (decide, "release", "lock.holder.id == asker.id", "bool(asker.id)"),
-    "who has no run takes over": (store, "acquire", " and holder.run_id is not None", ""),
+    "who has no run takes over": (
+        store,
+        "_acquire",
+        "locks.c.run_id == new.run_id",
+        "locks.c.run_id.is_not_distinct_from(new.run_id)",
+    ),
     "a taken-over lock is shortened": (store, "_changes", "and_(kept, ", "and_(false(), "),
     "a sleeper may end his successor's lock": (decide, "release", "held_before_fence < lock.fence", "bool(now < 0)"),
 }
 RACES = {  # seen by those who ask at the same time; the second by nobody who asks alone, and not on SQLite's one writer
     "the fence is a sequence": MUTANTS["the fence is a sequence"],
-    "a release reads without locking the row": (store, "get_for_update", ".with_for_update()", ""),
+    "a release reads without locking the row": (store, "_named_for_update", ".with_for_update()", ""),
 }
 
 
@@ -41,6 +47,7 @@ def plant(monkeypatch, module, function, says, instead):
     space = vars(module) | {"SEQUENCE": itertools.count(2)}
     exec(compile(source.replace(says, instead), f"<mutant of {function}>", "exec"), space)
     monkeypatch.setattr(module, function, space[function])
+    monkeypatch.setattr(statements, "compiled", statements.built)  # what was compiled before has no mistake in it
 
 
 def caught_by_model(url):

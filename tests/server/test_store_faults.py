@@ -90,7 +90,7 @@ def test_a_full_disk_fails_a_whole_batch_and_no_member_is_told_otherwise(server)
     assert locks(db) == {name for name, status in outcome.items() if status == 200}
 
 
-def test_a_failure_that_ends_the_whole_transaction_is_told_to_every_member_of_the_batch(server):
+def test_a_failure_that_ends_the_whole_transaction_is_told_to_its_maker_alone(server):
     """SQLite ends it by itself on some full disks and I/O errors, and always at OR ROLLBACK."""
     db, started, held = server.site.db, threading.Event(), threading.Event()
     insert = "INSERT OR ROLLBACK INTO workspaces VALUES (:id, :id, 0)"
@@ -107,10 +107,15 @@ def test_a_failure_that_ends_the_whole_transaction_is_told_to_every_member_of_th
     batch = [db.submit("admin.change", adds(name)) for name in ("ws_one", "ws_test", "ws_two")]
     held.set()
     assert blocker.result(timeout=20)
-    assert [type(future.exception(timeout=20)) for future in batch] == [IntegrityError] * 3
+    assert [type(future.exception(timeout=20)) for future in batch] == [type(None), IntegrityError, type(None)]
     db.submit("admin.change", adds("ws_after")).result(timeout=20)
     with db.read() as tx:
-        assert {row.id for row in tx.all(text("SELECT id FROM workspaces"))} == {"ws_test", "ws_after"}
+        assert {row.id for row in tx.all(text("SELECT id FROM workspaces"))} == {
+            "ws_one",
+            "ws_test",
+            "ws_two",
+            "ws_after",
+        }
 
 
 def test_a_read_only_database_is_503_for_writes_and_reads_go_on(server):
@@ -248,7 +253,7 @@ def test_a_deadlock_of_two_writes_is_tried_again_and_nobody_hears_of_it(tmp_path
     with db.read() as tx:
         assert {row.value for row in tx.all(text("SELECT value FROM pairs"))} == {2}
     db.close()
-    assert len(tries) == 3
+    assert len(tries) >= 3  # PostgreSQL may choose both at once
 
 
 def test_an_index_row_too_large_for_postgresql_is_no_reason_to_try_again(tmp_path):

@@ -1,6 +1,6 @@
 """The HTTP application: the routes of `wiring` behind one door, health, and the pages."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -18,25 +18,25 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sonde.server.auth import service as auth
+from sonde.server.auth.model import Actor, Permission
 from sonde.server.auth.permissions import permit
 from sonde.server.engine import Engine
-from sonde.server.kernel.http import Call, RefusedError, Reply, answer_for, envelope, read_body, success
+from sonde.server.kernel.door import PREFIX, ApiDoor, Lane
+from sonde.server.kernel.http import Answer, Call, RefusedError, Reply, answer_for, decode, envelope
 from sonde.server.kernel.ids import new_trace_id
 from sonde.server.kernel.log import log
 from sonde.server.web import door as pages
 from sonde.server.web.model import PageHandler
 from sonde.server.web.render import Renderer
 from sonde.server.webhooks import api as webhooks
-from sonde.server.wiring import EXCHANGE, OLD_PATHS, OLD_PREFIX, PAGES, ROUTES, ApiRoute, GitHubRoute, Site
+from sonde.server.wiring import EXCHANGE, OLD_PATHS, OLD_PREFIX, PAGES, ROUTES, ApiRoute, GitHubRoute, HotRoute, Site
 from sonde.wire.envelope import Envelope, ErrorTag
 from sonde.wire.limits import WEBHOOK_CAP, cap_of
 
 THREADS = 64  # requests that may wait for the database at once
-PREFIX = "/api/v1/"
+WEBHOOKS = "/webhooks/github"
 NOT_KNOWN = "does not exist on this server; it may be newer or older than the client"
 NOT_OURS = f"does not exist; the API of this server is below {PREFIX}: check ATMOS_PRO_BASE_URL and ATMOS_PRO_ENDPOINT"
-
-Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 class CollapseSlashes:
@@ -54,6 +54,17 @@ class CollapseSlashes:
         await self._app(scope, receive, send)
 
 
+class ByMethod:
+    """The door of each method; HEAD goes in by that of GET."""
+
+    def __init__(self, doors: Mapping[str, ASGIApp]) -> None:
+        self._doors = doors
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request, whose method the route has checked."""
+        await self._doors["GET" if scope["method"] == "HEAD" else scope["method"]](scope, receive, send)
+
+
 def make_app(site: Site, engine: Engine) -> FastAPI:
     """The application of one server."""
 
@@ -69,15 +80,15 @@ def make_app(site: Site, engine: Engine) -> FastAPI:
         log.info("server.stopped")
 
     app = FastAPI(title="Sonde", openapi_url=None, docs_url=None, redoc_url=None, lifespan=lifespan)
+    doors = _doors(site, engine)
+    webhook = ApiDoor(WEBHOOK_CAP, hot=partial(_webhook, site, engine))
     app.add_middleware(CollapseSlashes)
-    app.mount(PREFIX.rstrip("/"), _api(site, engine))
-    for path, handlers in _by_path():
-        if path in OLD_PATHS:
-            app.add_route(
-                OLD_PREFIX + path, _door(path, partial(_authorized, site, engine, handlers)), methods=list(handlers)
-            )
-    receive = partial(_webhook, site, engine)
-    app.add_route("/webhooks/github", _door("webhooks/github", receive, cap=WEBHOOK_CAP), methods=["POST"])
+    app.add_middleware(Lane, doors={("POST", WEBHOOKS): webhook} | {at: doors[at] for at in doors if _is_hot(at)})
+    app.mount(PREFIX.rstrip("/"), _api(doors))
+    for path in OLD_PATHS:
+        mine = {method: door for (method, where), door in doors.items() if where == PREFIX + path}
+        app.router.routes.append(_route(OLD_PREFIX + path, mine))
+    app.router.routes.append(_route(WEBHOOKS, {"POST": webhook}))
     app.add_route("/healthz", _healthz, methods=["GET"])
     app.add_route("/readyz", partial(_readyz, site), methods=["GET"])
     _add_pages(app, site, engine)
@@ -86,14 +97,34 @@ def make_app(site: Site, engine: Engine) -> FastAPI:
     return app
 
 
-def _api(site: Site, engine: Engine) -> Router:
-    """Everything below `/api/v1`, by itself: no page, whatever its path, answers a client of the API."""
+def _doors(site: Site, engine: Engine) -> dict[tuple[str, str], ApiDoor]:
+    """The door of each route of the API, by method and path."""
     method, path, exchange = EXCHANGE
-    routes = [Route(f"/{path}", _door(path, partial(exchange, site.trust)), methods=[method])]
-    for path, handlers in _by_path():
-        door = _door(path, partial(_authorized, site, engine, handlers))
-        routes.append(Route(f"/{path}", door, methods=list(handlers)))
-    return Router(routes, redirect_slashes=False)
+    doors = {(method, PREFIX + path): ApiDoor(cap_of(path), hot=partial(exchange, site.trust))}
+    for route in ROUTES:
+        hot = partial(_hot, site, route) if isinstance(route, HotRoute) else None
+        handler = None if isinstance(route, HotRoute) else partial(_authorized, site, engine, route)
+        doors[route.method, PREFIX + route.path] = ApiDoor(cap_of(route.path), handler=handler, hot=hot)
+    return doors
+
+
+def _is_hot(at: tuple[str, str]) -> bool:
+    return at == (EXCHANGE[0], PREFIX + EXCHANGE[1]) or any(
+        isinstance(route, HotRoute) and (route.method, PREFIX + route.path) == at for route in ROUTES
+    )
+
+
+def _api(doors: Mapping[tuple[str, str], ApiDoor]) -> Router:
+    """Everything below `/api/v1`, by itself: no page, whatever its path, answers a client of the API."""
+    by_path: dict[str, dict[str, ASGIApp]] = {}
+    for (method, path), door in doors.items():
+        by_path.setdefault("/" + path.removeprefix(PREFIX), {})[method] = door
+    return Router([_route(path, mine) for path, mine in by_path.items()], redirect_slashes=False)
+
+
+def _route(path: str, doors: Mapping[str, ASGIApp]) -> Route:
+    """One path of the framework's table."""
+    return Route(path, ByMethod(doors), methods=list(doors))
 
 
 def _add_pages(app: FastAPI, site: Site, engine: Engine) -> None:
@@ -110,53 +141,31 @@ def _add_pages(app: FastAPI, site: Site, engine: Engine) -> None:
         app.add_route(path, pages.page(door, handlers), methods=list(handlers))
 
 
-def _by_path() -> list[tuple[str, dict[str, ApiRoute | GitHubRoute]]]:
-    paths: dict[str, dict[str, ApiRoute | GitHubRoute]] = {}
-    for route in ROUTES:
-        paths.setdefault(route.path, {})[route.method] = route
-    return list(paths.items())
+async def _hot(site: Site, route: HotRoute, call: Call) -> Reply:
+    given, ring = call.headers.get("authorization", ""), site.trust.ring
+    try:
+        who = auth.claimant(given, route.permission, ring.known)
+    except KeyError:  # the key of another replica, or of nobody: the database knows
+        who = await to_thread.run_sync(auth.claimant, given, route.permission, ring.secret)
+    try:
+        request = decode(route.body, call.body)
+    except RefusedError:
+        await to_thread.run_sync(
+            _permitted, site, route.permission, call
+        )  # a stranger hears that he is one, and no more
+        raise
+    return await route.handler(site.db, who, request)
 
 
-def _door(path: str, handler: Callable[[Call], Reply], *, cap: int | None = None) -> Endpoint:
-    limit = cap if cap is not None else cap_of(path)
-
-    async def endpoint(request: Request) -> Response:
-        trace_id = new_trace_id()
-        asked = f"{request.method} {request.scope['path'].removeprefix(PREFIX)}"  # its URL trusts the Host header
-        structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(trace_id=trace_id)
-        try:
-            call = await _call(request, limit, trace_id)
-            reply = await to_thread.run_sync(handler, call)
-        except Exception as error:  # noqa: BLE001 - the one place where whatever went wrong becomes an envelope
-            return answer_for(error, trace_id=trace_id, request=asked)
-        return success(reply, trace_id=trace_id, request=asked)
-
-    return endpoint
-
-
-async def _call(request: Request, cap: int, trace_id: str) -> Call:
-    path, query = request.scope["path"], dict(request.query_params)
-    if any("\x00" in part for part in (path, *query, *query.values())):
-        raise RefusedError(
-            400, ErrorTag.BAD_REQUEST, "The address holds the character NUL (%00), which no database stores."
-        )
-    return Call(
-        method=request.method,
-        path=path,
-        body=await read_body(request, cap),
-        headers={name: value for name, value in request.headers.items()},  # noqa: C416 - a Headers object keeps the request alive
-        query=query,
-        parameters=dict(request.path_params),
-        trace_id=trace_id,
-    )
-
-
-def _authorized(site: Site, engine: Engine, routes: dict[str, ApiRoute | GitHubRoute], call: Call) -> Reply:
+def _permitted(site: Site, permission: Permission, call: Call) -> Actor:
     actor = auth.authenticate(site.trust, call.headers.get("authorization", ""))
     structlog.contextvars.bind_contextvars(credential=actor.credential_id)
-    route = routes["GET" if call.method == "HEAD" else call.method]
-    permit(site.db, actor, route.permission)
+    permit(site.db, actor, permission)
+    return actor
+
+
+def _authorized(site: Site, engine: Engine, route: ApiRoute | GitHubRoute, call: Call) -> Reply:
+    actor = _permitted(site, route.permission, call)
     call = replace(call, site_url=site.settings.url)
     if isinstance(route, GitHubRoute):
         reply = route.handler(site.loop.github, site.db, actor, call)
@@ -167,8 +176,8 @@ def _authorized(site: Site, engine: Engine, routes: dict[str, ApiRoute | GitHubR
     return reply
 
 
-def _webhook(site: Site, engine: Engine, call: Call) -> Reply:
-    reply = webhooks.github(site.db, site.settings.github_webhook_secret, call)
+async def _webhook(site: Site, engine: Engine, call: Call) -> Reply:
+    reply = await webhooks.github(site.db, site.settings.github_webhook_secret, call)
     engine.nudge()
     return reply
 
@@ -215,8 +224,13 @@ async def _not_routed(request: Request, error: Exception) -> Response:
         request=f"{request.method} {path.removeprefix(PREFIX)}",
         trace_id=new_trace_id(),
     )
-    return envelope(body, error.headers)
+    return _response(envelope(body, error.headers))
+
+
+def _response(answer: Answer) -> Response:
+    return Response(answer.body, answer.status, {name.decode(): value.decode() for name, value in answer.headers})
 
 
 async def _crashed(request: Request, error: Exception) -> Response:
-    return answer_for(error, trace_id=new_trace_id(), request=f"{request.method} {request.scope['path']}")
+    asked = f"{request.method} {request.scope['path']}"
+    return _response(answer_for(error, trace_id=new_trace_id(), request=asked))

@@ -10,6 +10,7 @@ from sonde.server.executions import store as executions
 from sonde.server.github import store as github
 from sonde.server.instances import store as instances
 from sonde.server.kernel.db import metadata
+from sonde.server.locks import queue_store as lock_queue
 from sonde.server.locks import store as locks
 from sonde.server.pulls import store as pulls
 from sonde.server.stumbles import store as stumbles
@@ -23,6 +24,7 @@ STORES = (
     permissions,
     chunks,
     locks,
+    lock_queue,
     instances,
     executions,
     github,

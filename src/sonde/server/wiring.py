@@ -1,7 +1,7 @@
 """The composition root: what answers which request, which event goes where, how each effect is sent. Tables to read."""
 
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -11,7 +11,7 @@ from sonde.server.affected import api as affected
 from sonde.server.affected import pages as upload_pages
 from sonde.server.auth import api as auth
 from sonde.server.auth.jwks import Jwks, fetch_with
-from sonde.server.auth.model import Actor, Permission
+from sonde.server.auth.model import Actor, Claimant, Permission
 from sonde.server.auth.service import Trust
 from sonde.server.auth.sessions import KeyRing
 from sonde.server.commits import api as commits
@@ -42,6 +42,8 @@ from sonde.server.web import reference
 from sonde.server.web.model import PageHandler
 from sonde.server.webhooks import pages as webhook_pages
 from sonde.server.webhooks.service import Handler
+from sonde.wire.codec import WireObject
+from sonde.wire.locks import LockRequest, UnlockRequest
 
 
 class UndeclaredError(TypeError):
@@ -84,11 +86,26 @@ def _declared(path: str, permission: object) -> None:
         raise UndeclaredError(f"the route {path} declares no permission")
 
 
-ROUTES: tuple[ApiRoute | GitHubRoute, ...] = (
-    ApiRoute("POST", "locks", Permission.LOCKS_CREATE, locks.lock),
+@dataclass(frozen=True)
+class HotRoute:
+    """A route below `/api/v1/` that is answered on the event loop, out of a grouped write.
+
+    The door decodes the body as `body`. Whether the caller lives and holds `permission` is found out in that very write.
+    """
+
+    method: str
+    path: str
+    permission: Permission
+    body: type[WireObject]
+    handler: Callable[[Database, Claimant, Any], Awaitable[Reply]]
+
+
+Route = ApiRoute | GitHubRoute | HotRoute
+ROUTES: tuple[Route, ...] = (
+    HotRoute("POST", "locks", Permission.LOCKS_CREATE, LockRequest, locks.lock),
+    HotRoute("DELETE", "locks", Permission.LOCKS_DELETE, UnlockRequest, locks.unlock),
     ApiRoute("POST", "locks/all", Permission.LOCKS_CREATE, locks.lock_all),
     ApiRoute("POST", "locks/wait", Permission.LOCKS_CREATE, locks.wait),
-    ApiRoute("DELETE", "locks", Permission.LOCKS_DELETE, locks.unlock),
     ApiRoute("POST", "affected-stacks", Permission.AFFECTED_CREATE, affected.upload, wakes=True),
     ApiRoute("POST", "instances", Permission.INSTANCES_CREATE, instances.upload, wakes=True),
     ApiRoute(

@@ -7,6 +7,7 @@ every other field that is None is left out. Unknown JSON names are ignored (prot
 
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
+from functools import cache
 from typing import Any, ClassVar, Protocol, TypeVar, get_args, get_type_hints
 
 
@@ -30,15 +31,25 @@ def json_name(cls: type[WireObject], field: str) -> str:
     return cls.JSON.get(field, field)
 
 
+@cache
+def _names(cls: Any) -> tuple[tuple[str, str, bool], ...]:
+    """Each field of a wire class, its name in JSON, and whether it is sent as `null`."""
+    return tuple((field.name, json_name(cls, field.name), field.name in cls.NULLABLE) for field in fields(cls))
+
+
+@cache
+def _hints(cls: Any) -> dict[str, Any]:
+    return get_type_hints(cls)
+
+
 def to_json(value: Any) -> Any:
     """Turn a wire object (or a tuple of them) into dicts and lists that `json.dumps` takes."""
     if is_dataclass(value) and not isinstance(value, type):
-        cls: Any = type(value)
         out = {}
-        for field in fields(value):
-            item = getattr(value, field.name)
-            if item is not None or field.name in cls.NULLABLE:
-                out[json_name(cls, field.name)] = to_json(item)
+        for field, name, nullable in _names(type(value)):
+            item = getattr(value, field)
+            if item is not None or nullable:
+                out[name] = item if isinstance(item, str) else to_json(item)
         return out
     if isinstance(value, (tuple, list)):
         return [to_json(item) for item in value]
@@ -49,7 +60,7 @@ def from_json(cls: type[T], value: Any, where: str = "body") -> T:
     """Read a wire object out of parsed JSON. Raises WireError naming the field that is missing or of another type."""
     if not isinstance(value, Mapping):
         raise WireError(f"{where}: expected an object, got {type(value).__name__}")
-    hints = get_type_hints(cls)
+    hints = _hints(cls)
     out: dict[str, Any] = {}
     for field in fields(cls):
         name = json_name(cls, field.name)

@@ -63,7 +63,7 @@ def fill(browser, evil, number):
         body = json.dumps({"title": evil}).encode()
         guid = re.sub("[/%]", "-", evil)  # GitHub's are UUIDs; clients fold `..` and `//` of a path before they ask
         deliveries.receive(
-            tx, deliveries.Delivery(guid, evil, evil, evil, 1, 7, f"d{number}", body, 1, "received", "", 0)
+            tx, [deliveries.Delivery(guid, evil, evil, evil, 1, 7, f"d{number}", body, 1, "received", "", 0)]
         )
         deliveries.finish(tx, guid, "ignored", evil)
 

@@ -49,6 +49,10 @@ class Jwks:
         self._fetched_at: dict[str, int] = {}
         self._lock = threading.Lock()
 
+    def known(self, issuer: str, kid: str) -> RSAPublicKey:
+        """The key, from the cache only. Raises KeyError for one that is not there."""
+        return self._keys[issuer][kid]
+
     def key_of(self, issuer: str, kid: str) -> RSAPublicKey:
         """The key, from the cache or by at most one fetch a minute.
 

@@ -89,3 +89,15 @@ class Actor:
     def reentrant(self) -> bool:
         """Whether the holder is one single job; many jobs may share a static token."""
         return bool(self.claims)
+
+
+@dataclass(frozen=True)
+class Claimant:
+    """What a request shows before any row was asked: a session that its signature proves, or the digest of a static token.
+
+    Whether that lives, and may do what `permission` says, is decided where the request takes effect, in its transaction.
+    """
+
+    session_id: str
+    token_sha256: str
+    permission: Permission

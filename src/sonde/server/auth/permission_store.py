@@ -1,13 +1,15 @@
 """All SQL of permission rows, and of what they gave to sessions that live."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Table, Text, UniqueConstraint, false, select, update
 
 from sonde.server.auth.model import Grant
 from sonde.server.auth.store import sessions
 from sonde.server.kernel.db import Tx, metadata
+from sonde.server.kernel.statements import TEXT, given, rows
 from sonde.server.workspaces.store import repositories
 
 permissions = Table(
@@ -27,14 +29,24 @@ permissions = Table(
 )
 
 
+def _of_repositories(dialect: str) -> Any:
+    mine = permissions.c.repository_id == given(dialect, "items", {"id": TEXT})["id"]
+    return select(permissions).where(mine).order_by(permissions.c.created_at, permissions.c.id)
+
+
+def of_repositories(tx: Tx, ids: Iterable[str]) -> dict[str, list[Grant]]:
+    """The rows of repositories by our ids, each in the order of their making."""
+    found: dict[str, list[Grant]] = {}
+    for row in tx.hot(_of_repositories, items=rows([{"id": one} for one in ids])):
+        names = row.workflow, row.branch, row.environment
+        grant = Grant(row.id, row.repository_id, row.permission, *names, bool(row.strangers))
+        found.setdefault(row.repository_id, []).append(grant)
+    return found
+
+
 def of_repository(tx: Tx, repository_id: str) -> Sequence[Grant]:
     """The rows of a repository, in the order of their making."""
-    mine = permissions.c.repository_id == repository_id
-    rows = tx.all(select(permissions).where(mine).order_by(permissions.c.created_at, permissions.c.id))
-    return [
-        Grant(row.id, row.repository_id, row.permission, row.workflow, row.branch, row.environment, row.strangers)
-        for row in rows
-    ]
+    return of_repositories(tx, [repository_id]).get(repository_id, [])
 
 
 def add(tx: Tx, grant: Grant) -> bool:
@@ -53,11 +65,15 @@ def hold(tx: Tx, repository_id: str) -> None:
     tx.run(select(repositories.c.id).where(repositories.c.id == repository_id).with_for_update())
 
 
-def share(tx: Tx, repository_id: str) -> None:
-    """The exchange's side of `hold`: wait for a change that is under way, then read the rows (PostgreSQL)."""
-    query = select(repositories.c.id).where(repositories.c.id == repository_id)
-    if tx.connection.dialect.name == "postgresql":  # SQLite has one writer
-        tx.run(query.with_for_update(read=True, key_share=True))
+def _share(dialect: str) -> Any:
+    mine = repositories.c.id.in_(select(given(dialect, "items", {"id": TEXT})["id"]))
+    query = select(repositories.c.id).where(mine).order_by(repositories.c.id)
+    return query.with_for_update(read=True, key_share=True)
+
+
+def share(tx: Tx, ids: Iterable[str]) -> None:
+    """The exchange's side of `hold`: wait for changes that are under way, then read the rows (SQLite has one writer)."""
+    tx.hot(_share, items=rows([{"id": one} for one in ids]))
 
 
 def live_sessions(tx: Tx, repository_id: str) -> Sequence[tuple[str, dict[str, object], str]]:

@@ -5,7 +5,7 @@ of the rows decides again for every session that lives, in its own transaction, 
 replica (docs/adr/0009-permissions-are-decided-at-the-exchange.md).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -43,10 +43,12 @@ def remove(tx: Tx, grant: Grant) -> None:
     _decide_again(tx, grant.repository_id)
 
 
-def granted(tx: Tx, repository_id: str, claims: Mapping[str, Any]) -> frozenset[str]:
-    """What a session with these claims may do, in the transaction that makes it."""
-    permission_store.share(tx, repository_id)
-    return decide.granted(permission_store.of_repository(tx, repository_id), claims)
+def granted_each(tx: Tx, asked: Sequence[tuple[str, Mapping[str, Any]]]) -> list[frozenset[str]]:
+    """What sessions may do, each by our id of its repository and its claims, in the transaction that makes them."""
+    ids = sorted({repository_id for repository_id, _ in asked})
+    permission_store.share(tx, ids)
+    rows = permission_store.of_repositories(tx, ids)
+    return [decide.granted(rows.get(repository_id, ()), claims) for repository_id, claims in asked]
 
 
 def _decide_again(tx: Tx, repository_id: str) -> None:
@@ -65,10 +67,16 @@ def stored(permissions: frozenset[str]) -> str:
 def permit(db: Database, actor: Actor, permission: Permission) -> None:
     """Whether the actor may do this at all. Raises RefusedError 403 that names the missing row (reliability.md T5)."""
     if permission not in actor.granted:
-        raise RefusedError(403, ErrorTag.FORBIDDEN, _refusal(db, actor, permission))
+        with db.read() as tx:
+            raise refusal(tx, actor, permission)
 
 
-def _refusal(db: Database, actor: Actor, permission: Permission) -> str:
+def refusal(tx: Tx, actor: Actor, permission: Permission) -> RefusedError:
+    """403 for an actor without the permission."""
+    return RefusedError(403, ErrorTag.FORBIDDEN, _refusal(tx, actor, permission))
+
+
+def _refusal(tx: Tx, actor: Actor, permission: Permission) -> str:
     repository = actor.repository
     if not actor.claims or repository is None:
         return (
@@ -76,8 +84,7 @@ def _refusal(db: Database, actor: Actor, permission: Permission) -> str:
             f"Make another one: sonde admin token create --workspace {actor.workspace_id} --permission {permission}"
         )
     facts = decide.facts_of(actor.claims)
-    with db.read() as tx:
-        answer = decide.decide(permission, permission_store.of_repository(tx, repository.id), facts)
+    answer = decide.decide(permission, permission_store.of_repository(tx, repository.id), facts)
     if isinstance(answer, decide.Allowed):  # the row came after this session was read
         return f"{permission} was given to this job a moment ago. Try again."
     refusal = f"{repository.full_name} does not give {permission} to {decide.who(facts)}: {answer.because}."

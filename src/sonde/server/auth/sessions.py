@@ -1,6 +1,7 @@
 """Session tokens: a JWT of 60 minutes that clients may read, backed by a row that can be revoked (decisions.md, ruling 4)."""
 
 import threading
+from collections.abc import Callable
 
 import jwt
 
@@ -11,6 +12,9 @@ from sonde.server.kernel.ids import new_id, new_secret
 
 LIFETIME = 60 * 60 * 1000  # milliseconds
 ROTATE_AFTER = 30 * 86_400_000  # milliseconds; older keys keep verifying until they are deleted
+
+
+SecretOf = Callable[[str], str | None]  # of a key id
 
 
 class KeyRing:
@@ -28,6 +32,17 @@ class KeyRing:
             with self._db.read() as tx:
                 self._load(tx)
         return self._keys.get(kid)
+
+    def known(self, kid: str) -> str:
+        """The secret of a key id that was read before; asks nobody. Raises KeyError for another."""
+        return self._keys[kid]
+
+    def ready(self, now: int) -> tuple[str, str] | None:
+        """What `current` returns where it need not ask the database."""
+        newest = self._newest
+        if newest is None or now - newest[1] >= ROTATE_AFTER:
+            return None
+        return newest[0], self._keys[newest[0]]
 
     def current(self, now: int) -> tuple[str, str]:
         """The newest key as (kid, secret), made first where there is none or where it is a month old at `now` (milliseconds)."""
@@ -66,11 +81,11 @@ def mint(actor: Actor, session_id: str, key: tuple[str, str], now: int) -> Sessi
     return SessionToken(jwt.encode(payload, secret, algorithm="HS256", headers={"kid": kid}))
 
 
-def session_id_of(bearer: str, ring: KeyRing) -> str | None:
+def session_id_of(bearer: str, secret_of: SecretOf) -> str | None:
     """The session that a bearer token proves, or None. Whether the session lives is the row's to say."""
     try:
         kid = jwt.get_unverified_header(bearer).get("kid")
-        secret = ring.secret(kid) if isinstance(kid, str) else None
+        secret = secret_of(kid) if isinstance(kid, str) else None
         if not secret:
             return None
         options = {"require": ["exp", "sid"], "verify_exp": False}  # the row's expiry, by the database's clock, decides

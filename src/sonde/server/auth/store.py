@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ from sqlalchemy import BigInteger, Column, ForeignKey, Row, Table, Text, delete,
 
 from sonde.server.auth.model import EVERY, Actor, SignedClaims
 from sonde.server.kernel.db import Tx, metadata
+from sonde.server.kernel.statements import NOW, NUMBER, TEXT, Build, given, insert, rows
 
 used_jti = Table(
     "used_jti",
@@ -71,29 +72,47 @@ def sha256(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def claim_jti(tx: Tx, claims: SignedClaims, keep_until: int) -> bool:
-    """Use the token up. False if it was used before; the database decides, also among replicas."""
-    statement = (
-        tx.insert(used_jti).values(issuer=claims.issuer, jti=claims.jti, keep_until=keep_until).on_conflict_do_nothing()
-    )
-    return tx.added(statement)
+def _claim_jtis(dialect: str) -> Any:
+    items = given(dialect, "items", {"issuer": TEXT, "jti": TEXT, "keep_until": NUMBER})
+    source = select(*items.values()).where(items["jti"].is_not(None)).order_by(items["issuer"], items["jti"])
+    claim = insert(dialect, used_jti).from_select(list(items), source).on_conflict_do_nothing()
+    return claim.returning(used_jti.c.issuer, used_jti.c.jti)
 
 
-def put_session(tx: Tx, session_id: str, actor: Actor, expires_at: int) -> None:
-    """Store a session, so that it can be revoked."""
-    tx.run(
-        sessions.insert().values(
-            id=session_id,
-            workspace_id=actor.workspace_id,
-            repository_id=actor.repository.id if actor.repository else None,
-            holder=actor.holder,
-            name=actor.name,
-            claims=json.dumps(dict(actor.claims)),
-            granted=" ".join(sorted(actor.granted)),
-            created_at=tx.now,
-            expires_at=expires_at,
-        )
-    )
+def claim_jtis(tx: Tx, claims: Iterable[SignedClaims], leeway: int) -> set[tuple[str, str]]:
+    """Use tokens up: those (issuer, jti) that were not used before; the database decides, also among replicas.
+
+    They are remembered until `leeway` (milliseconds) after they expire.
+    """
+    items = [{"issuer": one.issuer, "jti": one.jti, "keep_until": one.expires_at + leeway} for one in claims]
+    return {(row.issuer, row.jti) for row in tx.hot(_claim_jtis, items=rows(items))}
+
+
+_SESSION = ("id", "workspace_id", "repository_id", "holder", "name", "claims", "granted", "created_at", "expires_at")
+
+
+def _put_sessions(dialect: str) -> Any:
+    items = given(dialect, "items", {name: sessions.c[name].type for name in _SESSION})
+    return sessions.insert().from_select(list(_SESSION), select(*items.values()))
+
+
+def put_sessions(tx: Tx, opened: Mapping[str, Actor], expires_at: int) -> None:
+    """Store sessions by their ids, so that they can be revoked."""
+    items = [
+        {
+            "id": session_id,
+            "workspace_id": actor.workspace_id,
+            "repository_id": actor.repository.id if actor.repository else None,
+            "holder": actor.holder,
+            "name": actor.name,
+            "claims": json.dumps(dict(actor.claims)),
+            "granted": " ".join(sorted(actor.granted)),
+            "created_at": tx.now,
+            "expires_at": expires_at,
+        }
+        for session_id, actor in opened.items()
+    ]
+    tx.hot(_put_sessions, items=rows(items))
 
 
 def live_session(tx: Tx, session_id: str) -> Row[Any] | None:
@@ -103,6 +122,37 @@ def live_session(tx: Tx, session_id: str) -> Row[Any] | None:
             sessions.c.id == session_id, sessions.c.revoked_at.is_(None), sessions.c.expires_at > tx.now
         )
     )
+
+
+def _by_key(column: Column[Any]) -> Build:
+    """Rows whose `column` is among the items, and that have neither expired nor been revoked."""
+
+    def build(dialect: str) -> Any:
+        table: Any = column.table
+        wanted = given(dialect, "items", {"key": TEXT})["key"]
+        return select(table).where(column == wanted, table.c.revoked_at.is_(None), table.c.expires_at > NOW)
+
+    return build
+
+
+_LIVE_SESSIONS, _LIVE_TOKENS = _by_key(sessions.c.id), _by_key(tokens.c.sha256)
+
+
+def live_sessions(tx: Tx, ids: Iterable[str]) -> dict[str, Row[Any]]:
+    """The sessions that have neither expired nor been revoked, by id."""
+    wanted = rows([{"key": key} for key in ids])
+    return {row.id: row for row in tx.hot(_LIVE_SESSIONS, items=wanted)}
+
+
+def live_tokens(tx: Tx, digests: Iterable[str]) -> dict[str, StaticToken]:
+    """The static tokens that live, by the digest of their secret."""
+    wanted = rows([{"key": key} for key in digests])
+    return {row.sha256: _token(row) for row in tx.hot(_LIVE_TOKENS, items=wanted)}
+
+
+def _token(row: Row[Any]) -> StaticToken:
+    granted = frozenset(row.granted.split())
+    return StaticToken(row.id, row.workspace_id, row.repository_id, row.name, row.expires_at, granted)
 
 
 def put_token(tx: Tx, token: StaticToken, secret: str) -> None:
@@ -129,11 +179,6 @@ def live_token(tx: Tx, secret: str) -> StaticToken | None:
         )
     )
     return _token(row) if row else None
-
-
-def _token(row: Row[Any]) -> StaticToken:
-    granted = frozenset(row.granted.split())
-    return StaticToken(row.id, row.workspace_id, row.repository_id, row.name, row.expires_at, granted)
 
 
 def keys(tx: Tx) -> Sequence[Row[Any]]:

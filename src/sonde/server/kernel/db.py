@@ -1,27 +1,30 @@
 """One schema, two databases: SQLite embedded, PostgreSQL for replicas. Two ways to write and no third.
 
-`with db.write("point") as tx` is one visible transaction. `db.submit("point", fn)` is for the short hot writes (inbox,
-exchange, locks): on SQLite one writer thread runs each closure in its own savepoint and acknowledges all of them after
-one shared commit (one fsync); on PostgreSQL it is a transaction of its own. Time inside a transaction is the database's
-(`tx.now`), so that replicas agree whatever their own clocks say (reliability.md §4 rule 3).
+`with db.write("point") as tx` is one visible transaction. The other way goes through one writer thread that commits for
+many (`kernel/writer.py`): `db.grouped(write, item)` for the hot ones, whose statements take all items at once (inbox,
+exchange, locks), `db.submit("point", fn)` for other short writes; on PostgreSQL such a closure has a transaction of its own.
+Time inside a transaction is the database's (`tx.now`), so that replicas agree whatever their own clocks say (reliability.md
+§4 rule 3).
 """
 
-import queue
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, Executable, MetaData, Row, create_engine, event, literal, make_url, text
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import CursorResult
+from sqlalchemy import URL, Connection, Engine, MetaData, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from sonde.server.kernel.points import reached
+from sonde.server.kernel.tx import Tx
+from sonde.server.kernel.writer import TRIES, Grouped, Writer, collided
 
+__all__ = ["Database", "DatabaseUrlError", "Grouped", "Tx", "metadata"]
 T = TypeVar("T")
+A = TypeVar("A")
+R = TypeVar("R")
 metadata = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -30,51 +33,11 @@ metadata = MetaData(
         "fk": "fk_%(table_name)s_%(column_0_N_name)s",
     }
 )
-BATCH = 256  # closures that may share one commit
-TRIES = 5  # of a closure that PostgreSQL chose as the victim of a collision (reliability.md F7)
-COLLIDED = frozenset({"40001", "40P01"})  # serialization failure, deadlock: nothing of the transaction stands
 
 _CLOCK = {
-    "sqlite": text("SELECT CAST((julianday('now') - 2440587.5) * 86400000.0 AS INTEGER)"),
-    "postgresql": text("SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint)"),
+    "sqlite": "SELECT CAST((julianday('now') - 2440587.5) * 86400000.0 AS INTEGER)",
+    "postgresql": "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint)",
 }
-
-
-@dataclass(frozen=True)
-class Tx:
-    """One transaction: a connection and the database's clock, read once, in epoch milliseconds UTC."""
-
-    connection: Connection
-    now: int
-
-    def run(self, statement: Executable, parameters: Any = None) -> CursorResult[Any]:
-        """Execute one statement."""
-        return self.connection.execute(statement, parameters)
-
-    def one(self, statement: Executable, parameters: Any = None) -> Row[Any] | None:
-        """The first row, or None."""
-        return self.connection.execute(statement, parameters).first()
-
-    def all(self, statement: Executable, parameters: Any = None) -> Sequence[Row[Any]]:
-        """Every row."""
-        return self.connection.execute(statement, parameters).all()
-
-    def added(self, statement: Any) -> bool:
-        """Whether an `INSERT … ON CONFLICT DO NOTHING` inserted; drivers disagree about the row count of an insert."""
-        return self.connection.execute(statement.returning(literal(1))).first() is not None
-
-    def insert(self, table: Any) -> Any:
-        """`INSERT` of this dialect, with `on_conflict_do_update`; both dialects share the syntax we use."""
-        if self.connection.dialect.name == "sqlite":
-            return sqlite.insert(table)
-        return postgresql.insert(table)
-
-
-@dataclass(frozen=True)
-class _Job:
-    point: str
-    run: Callable[[Tx], Any]
-    future: "Future[Any]"
 
 
 DRIVERS = {
@@ -112,10 +75,11 @@ class Database:
         parsed = _parsed(url)
         self.dialect = parsed.get_backend_name()
         self.clock_offset = 0
+        self._read_at = 0.0, 0  # by our monotonic clock, and what the database's clock said then
         self._writer_lock = threading.Lock()
         self._writing = 0  # the thread that holds the lock
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._writer: threading.Thread | None = None
+        self._writer = Writer(self.write)
+        self._closures: dict[str, Grouped[Any, Any]] = {}
         self._pool = ThreadPoolExecutor(16, thread_name_prefix="db") if self.dialect != "sqlite" else None
         self.engine = (
             self._sqlite(parsed)
@@ -143,8 +107,23 @@ class Database:
         return engine
 
     def _tx(self, connection: Connection) -> Tx:
-        now = connection.execute(_CLOCK[self.dialect]).scalar_one()
-        return Tx(connection, int(now) + self.clock_offset)
+        now = int(connection.exec_driver_sql(_CLOCK[self.dialect]).scalar_one())
+        self._read_at = time.monotonic(), now
+        return Tx(connection, now + self.clock_offset)
+
+    def clock(self) -> int:
+        """The database's clock, in epoch milliseconds UTC."""
+        with self.read() as tx:
+            return tx.now
+
+    def recently(self) -> int | None:
+        """The database's clock as a transaction of the last second read it, carried on; None where there was none.
+
+        For the event loop, which must not wait for the database. What this time lets in, a transaction decides again.
+        """
+        at, now = self._read_at
+        since = time.monotonic() - at
+        return now + int(since * 1000) + self.clock_offset if now and since < 1 else None
 
     @contextmanager
     def read(self) -> Iterator[Tx]:
@@ -180,17 +159,21 @@ class Database:
                 self._writing = 0
 
     def submit(self, point: str, run: Callable[[Tx], T]) -> "Future[T]":
-        """Run `run(tx)` in a write transaction soon; the future resolves after the commit, never before."""
+        """Run `run(tx)` in a write transaction soon; the future resolves after the commit, never before.
+
+        On SQLite closures of one point share a commit, each in a savepoint of its own.
+        """
         if self._pool:
             return self._pool.submit(self._alone, point, run)
-        if self._writer is None:
-            with self._writer_lock:
-                if self._writer is None:
-                    self._writer = threading.Thread(target=self._drain, name="db-writer", daemon=True)
-                    self._writer.start()
-        future: Future[T] = Future()
-        self._jobs.put(_Job(point, run, future))
-        return future
+        return self._writer.ask(self._closures.setdefault(point, Grouped(point, _each)), run)
+
+    def group(self, write: Grouped[A, R], item: A) -> "Future[R]":
+        """Ask for a hot write from a thread. It shares its transaction with all who ask for the same at the time."""
+        return self._writer.ask(write, item)
+
+    async def grouped(self, write: Grouped[A, R], item: A) -> R:
+        """Ask for a hot write from the event loop; returns or raises after the commit."""
+        return await self._writer.asked(write, item)
 
     def _alone(self, point: str, run: Callable[[Tx], T]) -> T:
         for _ in range(TRIES - 1):
@@ -198,66 +181,31 @@ class Database:
                 with self.write(point) as tx:
                     return run(tx)
             except DBAPIError as error:
-                if getattr(error.orig, "sqlstate", None) not in COLLIDED:
+                if not collided(error):
                     raise
         with self.write(point) as tx:
             return run(tx)
 
-    def _drain(self) -> None:
-        while True:
-            job = self._jobs.get()
-            if job is None:
-                return
-            batch = [job]
-            while len(batch) < BATCH and not self._jobs.empty():
-                following = self._jobs.get()
-                if following is None:
-                    self._jobs.put(None)
-                    break
-                batch.append(following)
-            self._commit(batch)
-
-    def _commit(self, batch: list[_Job]) -> None:
-        answers: list[tuple[_Job, Any]] = []
-        try:
-            with self._exclusive(), self.engine.connect() as connection:
-                writing = connection.execution_options(sonde_write=True)
-                with writing.begin():
-                    for job in batch:
-                        self._savepoint(writing, job, answers)
-                for job, _ in answers:
-                    reached(job.point, "after")
-        except BaseException as error:  # noqa: BLE001 - whoever waits for a future must hear why nothing was committed
-            for job in batch:
-                if not job.future.done():
-                    job.future.set_exception(error)
-            return
-        for job, answer in answers:
-            job.future.set_result(answer)
-
-    def _savepoint(self, connection: Connection, job: _Job, answers: list[tuple[_Job, Any]]) -> None:
-        savepoint = connection.begin_nested()
-        try:
-            answer = job.run(self._tx(connection))
-            reached(job.point, "before")
-            savepoint.commit()
-        except Exception as error:  # noqa: BLE001 - one closure's failure is its own; the others of the batch go on
-            try:
-                savepoint.rollback()
-            except (
-                DBAPIError
-            ):  # a full disk may end the whole transaction, savepoint and all: then it is everybody's failure
-                raise error from None
-            job.future.set_exception(error)
-            return
-        answers.append((job, answer))
-
     def close(self) -> None:
         """Finish what was submitted, then close every connection."""
-        if self._writer is not None:
-            self._jobs.put(None)
-            self._writer.join()
-            self._writer = None
+        self._writer.close()
         if self._pool:
             self._pool.shutdown(wait=True)
         self.engine.dispose()
+
+
+def _each(tx: Tx, closures: Sequence[Callable[[Tx], Any]]) -> list[Any]:
+    """Run closures one after the other; what one of them raises is its own answer, and undoes what it wrote."""
+    answers: list[Any] = []
+    for run in closures:
+        savepoint = tx.connection.begin_nested()
+        try:
+            answers.append(run(tx))
+            savepoint.commit()
+        except Exception as error:
+            with suppress(DBAPIError):
+                savepoint.rollback()
+                answers.append(error)
+                continue
+            raise error from None  # some full disks end the whole transaction, savepoint and all
+    return answers

@@ -16,7 +16,6 @@ import msgspec
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
 
 from sonde.server.kernel.log import log
 from sonde.wire.codec import WireError, WireObject, from_json, to_json
@@ -66,6 +65,11 @@ class RefusedError(Exception):
         super().__init__(message)
         self.status, self.tag, self.message, self.context, self.data = status, tag, message, context, data
 
+    @classmethod
+    def bad(cls, message: str) -> "RefusedError":
+        """400."""
+        return cls(400, ErrorTag.BAD_REQUEST, message)
+
 
 def decode(cls: type[T], body: bytes) -> T:
     """A body as a wire object. Raises RefusedError 400 naming the field; nothing else, whatever the bytes are."""
@@ -96,7 +100,7 @@ def _reason(error: BaseException) -> str:
 
 
 def _bad(reason: str) -> RefusedError:
-    return RefusedError(400, ErrorTag.BAD_REQUEST, f"The request body is not valid: {reason}")
+    return RefusedError.bad(f"The request body is not valid: {reason}")
 
 
 async def read_body(request: Request, cap: int) -> bytes:
@@ -137,17 +141,31 @@ async def _inflated(stream: AsyncIterator[bytes], inflate: Any, cap: int) -> Asy
         yield inflate.decompress(chunk, cap + 1) if inflate else chunk
 
 
-def envelope(body: Envelope, headers: Mapping[str, str] | None = None) -> Response:
+@dataclass(frozen=True)
+class Answer:
+    """An HTTP response, ready to be sent."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+
+
+def envelope(body: Envelope, headers: Mapping[str, str] | None = None) -> Answer:
     """An envelope as a response; the HTTP status is the envelope's."""
-    return Response(
-        json.dumps(to_json(body)),
-        body.status,
-        {**(headers or {}), "X-Trace-Id": body.trace_id or ""},
-        "application/json",
-    )
+    content = _encoded(to_json(body))
+    told = [(b"content-length", b"%d" % len(content)), (b"content-type", b"application/json")]
+    told += [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in (headers or {}).items()]
+    return Answer(body.status, [*told, (b"x-trace-id", (body.trace_id or "").encode())], content)
 
 
-def success(reply: Reply, *, trace_id: str, request: str) -> Response:
+def _encoded(value: Any) -> bytes:
+    try:
+        return msgspec.json.encode(value)
+    except ValueError:  # a text with half a surrogate pair, which only escapes can carry
+        return json.dumps(value).encode()
+
+
+def success(reply: Reply, *, trace_id: str, request: str) -> Answer:
     """The envelope of a handler's reply."""
     return envelope(
         Envelope(success=True, status=reply.status, data=reply.data, trace_id=trace_id, request=request, url=reply.url),
@@ -155,7 +173,7 @@ def success(reply: Reply, *, trace_id: str, request: str) -> Response:
     )
 
 
-def answer_for(error: BaseException, *, trace_id: str, request: str) -> Response:
+def answer_for(error: BaseException, *, trace_id: str, request: str) -> Answer:
     """The envelope of anything that went wrong: a refusal, a database that cannot be written, a bug."""
     refusal = error if isinstance(error, RefusedError) else _unexpected(error)
     body = Envelope(

@@ -1,6 +1,6 @@
 """`POST` and `DELETE /api/v1/locks`."""
 
-from sonde.server.auth.model import Actor
+from sonde.server.auth.model import Actor, Claimant
 from sonde.server.auth.service import repository_for
 from sonde.server.kernel.db import Database
 from sonde.server.kernel.http import Call, RefusedError, Reply, decode
@@ -29,12 +29,10 @@ def answer(lock: LockRow, workspace_id: str) -> LockAnswer:
     )
 
 
-def lock(db: Database, actor: Actor, call: Call) -> Reply:
+async def lock(db: Database, who: Claimant, request: LockRequest) -> Reply:
     """Take a lock: 200, or 409 with holder, until when and the holder's message (rulings 1, 2)."""
-    request = decode(LockRequest, call.body)
-    result = db.submit(
-        "lock.acquire", lambda tx: service.acquire(tx, actor, request.key, request.ttl, request.message or "")
-    ).result()
+    wanted = service.Wanted(who, request.key, request.ttl, request.message or "")
+    actor, result = await db.grouped(service.ACQUIRE, wanted)
     if isinstance(result, Held):
         raise _conflict(result.lock)
     return _granted(result, actor, request.key)
@@ -119,10 +117,9 @@ def _seen(lock: LockRow, now: int) -> LockSeen:
     )
 
 
-def unlock(db: Database, actor: Actor, call: Call) -> Reply:
+async def unlock(db: Database, who: Claimant, request: UnlockRequest) -> Reply:
     """Give a lock back: 200, 404 where there is none, 409 where it is not the asker's to end."""
-    request = decode(UnlockRequest, call.body)
-    result = db.submit("lock.release", lambda tx: service.release(tx, actor, request.key)).result()
+    _, result = await db.grouped(service.RELEASE, service.Given(who, request.key))
     if isinstance(result, NotReleased):
         if result.absent:
             raise RefusedError(404, ErrorTag.LOCK_NOT_FOUND, result.because)

@@ -13,6 +13,9 @@ RETRY_WINDOW = 60_000  # milliseconds in which a releaser may repeat his own rel
 WAITER_LEASE = 30_000  # milliseconds after which somebody who waits and does not ask again has left
 
 
+Name = tuple[str, str]  # of a lock: our id of its repository, and stack/component
+
+
 class HolderKind(StrEnum):
     """Who may hold a lock: a job or a static token by request, or a dispatch by itself."""
 
@@ -49,9 +52,25 @@ class LockRow:
     expires_at: int
     released_at: int | None
 
+    @property
+    def name(self) -> Name:
+        """What tells it from every other lock."""
+        return self.repository_id, self.instance
+
     def live(self, now: int) -> bool:
         """Whether the lock is held at `now` (database clock, epoch milliseconds)."""
         return self.released_at is None and now < self.expires_at
+
+
+@dataclass(frozen=True)
+class LockEvent:
+    """A line of a key's history: `kind` says what was done to `lock`, `because` is an administrator's reason."""
+
+    id: str
+    lock: LockRow
+    kind: str
+    by: Holder
+    because: str = ""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from sonde.server.kernel.db import Database
 from sonde.server.kernel.http import Call
-from sonde.server.locks import store
+from sonde.server.locks import queue_store, store
 from sonde.server.locks.model import WAITER_LEASE
 from sonde.server.web.model import View, Visitor
 from sonde.server.workspaces import store as workspaces
@@ -29,7 +29,7 @@ def locks(db: Database, visitor: Visitor, call: Call) -> View:
         names = {repository.id: repository.full_name for repository in workspaces.all_repositories(tx)}
         data = {
             "held": store.all_live(tx),
-            "queue": [(waiter, names[waiter.repository_id], place) for waiter, place in store.queue(tx)],
+            "queue": [(waiter, names[waiter.repository_id], place) for waiter, place in queue_store.queue(tx)],
             "lease": WAITER_LEASE // 1000,
             "lapsed": store.lapsed(tx, LAPSED),
             "events": [(event, names[event.repository_id]) for event in store.history(tx, EVENTS)],

@@ -1,14 +1,16 @@
 """Use cases of locks: by request of a client, and by a dispatch for as long as its run lasts."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TypeVar
 
-from sonde.server.auth.model import Actor
-from sonde.server.auth.service import repository_for
-from sonde.server.kernel.db import Tx
+from sonde.server.auth.model import Actor, Claimant
+from sonde.server.auth.service import admitted, repository_for
+from sonde.server.kernel.db import Grouped, Tx
 from sonde.server.kernel.http import RefusedError
 from sonde.server.kernel.ids import new_id
-from sonde.server.locks import decide, store
+from sonde.server.locks import decide, queue_store, store
 from sonde.server.locks.model import (
     DISPATCH_TTL,
     MAX_KEY,
@@ -18,7 +20,9 @@ from sonde.server.locks.model import (
     Held,
     Holder,
     HolderKind,
+    LockEvent,
     LockRow,
+    Name,
     NotReleased,
     Released,
     Waiting,
@@ -26,6 +30,65 @@ from sonde.server.locks.model import (
 from sonde.server.workspaces.model import Repository
 from sonde.wire.envelope import ErrorTag
 from sonde.wire.locks import lock_key
+
+W = TypeVar("W")  # what somebody wishes
+D = TypeVar("D")  # what was decided about it
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A request for a lock; `ttl` in seconds."""
+
+    who: Claimant
+    key: str
+    ttl: int
+    message: str
+
+
+@dataclass(frozen=True)
+class Given:
+    """A request to end a lock."""
+
+    who: Claimant
+    key: str
+
+
+def _acquire_each(tx: Tx, asked: Sequence[Wanted]) -> list[tuple[Actor, Granted | Held] | RefusedError]:
+    actors = admitted(tx, [one.who for one in asked])
+    return _each(
+        actors,
+        lambda at, actor: _asked(tx, actor, asked[at].key, asked[at].ttl, asked[at].message),
+        partial(_take_all, tx),
+    )
+
+
+def _release_each(tx: Tx, asked: Sequence[Given]) -> list[tuple[Actor, Released | NotReleased] | RefusedError]:
+    actors = admitted(tx, [one.who for one in asked])
+    return _each(actors, lambda at, actor: _ending(tx, actor, asked[at].key), partial(_end_all, tx))
+
+
+def _each(
+    actors: Sequence[Actor | RefusedError],
+    wish: Callable[[int, Actor], W],
+    answer: Callable[[Sequence[W]], Sequence[D]],
+) -> list[tuple[Actor, D] | RefusedError]:
+    """Answer the wishes of those who may have them; who may not hears why."""
+    wishes: dict[int, tuple[Actor, W]] = {}
+    refused: dict[int, RefusedError] = {}
+    for at, actor in enumerate(actors):
+        if isinstance(actor, RefusedError):
+            refused[at] = actor
+            continue
+        try:
+            wishes[at] = actor, wish(at, actor)
+        except RefusedError as error:
+            refused[at] = error
+    answers = dict(zip(wishes, answer([one for _, one in wishes.values()]), strict=True))
+    return [refused.get(at) or (wishes[at][0], answers[at]) for at in range(len(actors))]
+
+
+ACQUIRE = Grouped("lock.acquire", _acquire_each)
+RELEASE = Grouped("lock.release", _release_each)
 
 
 def acquire(tx: Tx, actor: Actor, key: str, ttl: int, message: str) -> Granted | Held:
@@ -59,14 +122,14 @@ def wait(tx: Tx, actor: Actor, key: str, ttl: int, message: str, waiter: str) ->
     Raises RefusedError as `acquire` does.
     """
     wanted = _asked(tx, actor, key, ttl, message)
-    mine = waiter if waiter and store.waits(tx, waiter, wanted) else new_id("wait", tx.now)
-    order = store.stand_in_queue(tx, wanted, mine, WAITER_LEASE)
+    mine = waiter if waiter and queue_store.waits(tx, waiter, wanted) else new_id("wait", tx.now)
+    order = queue_store.stand_in_queue(tx, wanted, mine, WAITER_LEASE)
     standing = store.get(tx, wanted.repository_id, wanted.instance)
     renews = standing is not None and standing.live(tx.now) and standing.holder.id == wanted.holder.id
     if order[0] == mine or (renews and wanted.holder.reentrant):
         got = _take(tx, wanted)
         if isinstance(got, Granted):
-            store.leave_queue(tx, mine)
+            queue_store.leave_queue(tx, mine)
             return got
         standing = got.lock
     return Waiting(mine, order.index(mine) + 1, standing)
@@ -74,16 +137,67 @@ def wait(tx: Tx, actor: Actor, key: str, ttl: int, message: str, waiter: str) ->
 
 def release(tx: Tx, actor: Actor, key: str) -> Released | NotReleased:
     """Give a key back, or take it from another holder of the same repository (rule 9)."""
+    return _end_all(tx, [_ending(tx, actor, key)])[0]
+
+
+@dataclass(frozen=True)
+class Ending:
+    """Somebody who may speak of a lock wants it ended."""
+
+    name: Name
+    by: Holder
+
+
+def _ending(tx: Tx, actor: Actor, key: str) -> Ending:
     repository, instance = _located(tx, actor, key)
-    lock = store.get_for_update(tx, repository.id, instance)
-    asker = _holder(actor, repository)
-    before = store.newest_fence_of(tx, repository.id, instance, asker.id) if asker.reentrant else None
-    ended_by = store.ended_by(tx, lock) if lock and not lock.live(tx.now) else ""
-    decision = decide.release(lock, asker, held_before_fence=before, ended_by=ended_by, now=tx.now)
-    if isinstance(decision, Released) and decision.kind != "repeated":
-        store.release(tx, decision.lock)
-        store.note(tx, new_id("lev", tx.now), decision.lock, decision.kind, asker)
-    return decision
+    return Ending((repository.id, instance), _holder(actor, repository))
+
+
+def _end_all(tx: Tx, wishes: Sequence[Ending]) -> list[Released | NotReleased]:
+    decisions: dict[int, Released | NotReleased] = {}
+    for turn in _turns([wish.name for wish in wishes]):
+        for at, decision in zip(turn, _end_turn(tx, [wishes[at] for at in turn]), strict=True):
+            decisions[at] = decision
+    return [decisions[at] for at in range(len(wishes))]
+
+
+def _end_turn(tx: Tx, wishes: Sequence[Ending]) -> list[Released | NotReleased]:
+    locks = store.named_for_update(tx, [wish.name for wish in wishes])
+    dead = [lock for lock in locks.values() if not lock.live(tx.now)]
+    enders = store.ended_by(tx, dead) if dead else {}
+    strangers = [(wish.name, wish.by.id) for wish in wishes if wish.by.reentrant and _of_another(locks, wish, tx.now)]
+    fences = store.newest_fences(tx, strangers) if strangers else {}
+    decisions, ended = [], []
+    for wish in wishes:
+        before, ended_by = fences.get((wish.name, wish.by.id)), enders.get(wish.name, "")
+        decision = decide.release(
+            locks.get(wish.name), wish.by, held_before_fence=before, ended_by=ended_by, now=tx.now
+        )
+        if isinstance(decision, Released) and decision.kind != "repeated":
+            ended.append(LockEvent(new_id("lev", tx.now), decision.lock, decision.kind, wish.by))
+        decisions.append(decision)
+    if ended:
+        store.release(tx, [event.lock for event in ended])
+        store.note(tx, ended)
+    return decisions
+
+
+def _of_another(locks: Mapping[Name, LockRow], wish: Ending, now: int) -> bool:
+    lock = locks.get(wish.name)
+    return lock is not None and lock.live(now) and lock.holder.id != wish.by.id
+
+
+def _turns(names: Sequence[Name]) -> list[list[int]]:
+    """Positions in turns, such that no name occurs twice in one: who asks later for the same is answered after him."""
+    turns: list[list[int]] = []
+    seen: dict[Name, int] = {}
+    for at, name in enumerate(names):
+        turn = seen.get(name, 0)
+        seen[name] = turn + 1
+        if turn == len(turns):
+            turns.append([])
+        turns[turn].append(at)
+    return turns
 
 
 def release_by_admin(tx: Tx, repository: Repository, instance: str, reason: str) -> LockRow | None:
@@ -91,9 +205,9 @@ def release_by_admin(tx: Tx, repository: Repository, instance: str, reason: str)
     lock = store.get_for_update(tx, repository.id, instance)
     if lock is None or not lock.live(tx.now):
         return None
-    store.release(tx, lock)
+    store.release(tx, [lock])
     admin = Holder(HolderKind.CLIENT, "admin", "an administrator", reentrant=False)
-    store.note(tx, new_id("lev", tx.now), lock, "admin", admin, reason)
+    store.note(tx, [LockEvent(new_id("lev", tx.now), lock, "admin", admin, reason)])
     return lock
 
 
@@ -110,9 +224,9 @@ def acquire_for_dispatch(
 def release_of_dispatch(tx: Tx, dispatch_id: str, because: str) -> int:
     """End the automatic locks of a dispatch, also those its run has taken over; how many there were (rule 11)."""
     ended = store.of_dispatch(tx, dispatch_id)
-    for lock in ended:
-        store.release(tx, lock)
-        store.note(tx, new_id("lev", tx.now), lock, because, lock.holder)
+    if ended:
+        store.release(tx, ended)
+        store.note(tx, [LockEvent(new_id("lev", tx.now), lock, because, lock.holder) for lock in ended])
     return len(ended)
 
 
@@ -163,20 +277,39 @@ def _wanted(
 
 
 def _take(tx: Tx, wanted: LockRow) -> Granted | Held:
+    return _take_all(tx, [wanted])[0]
+
+
+def _take_all(tx: Tx, wanted: Sequence[LockRow]) -> list[Granted | Held]:
+    answers: dict[int, Granted | Held] = {}
+    for turn in _turns([lock.name for lock in wanted]):
+        for at, answer in zip(turn, _take_turn(tx, [wanted[at] for at in turn]), strict=True):
+            answers[at] = answer
+    return [answers[at] for at in range(len(wanted))]
+
+
+def _take_turn(tx: Tx, wanted: Sequence[LockRow]) -> list[Granted | Held]:
     got = store.acquire(tx, wanted)
-    if got is None:
-        standing = store.get(tx, wanted.repository_id, wanted.instance)
-        return Held(standing or replace(wanted, message="released a moment ago"))
-    renewed = got.id != wanted.id
-    kind = (
-        "granted"
-        if not renewed
-        else "taken_over"
-        if got.holder.dispatch_id and got.holder.kind is HolderKind.CLIENT
-        else "renewed"
-    )
-    store.note(tx, new_id("lev", tx.now), got, kind, wanted.holder)
-    return Granted(got, renewed)
+    others = [lock.name for lock in wanted if lock.name not in got]
+    standing = store.named(tx, others) if others else {}
+    answers: list[Granted | Held] = []
+    events = []
+    for lock in wanted:
+        mine = got.get(lock.name)
+        if mine is None:
+            answers.append(Held(standing.get(lock.name) or replace(lock, message="released a moment ago")))
+            continue
+        answers.append(Granted(mine, mine.id != lock.id))
+        events.append(LockEvent(new_id("lev", tx.now), mine, _kind_of(lock, mine), lock.holder))
+    if events:
+        store.note(tx, events)
+    return answers
+
+
+def _kind_of(wanted: LockRow, got: LockRow) -> str:
+    if got.id == wanted.id:
+        return "granted"
+    return "taken_over" if got.holder.dispatch_id and got.holder.kind is HolderKind.CLIENT else "renewed"
 
 
 def _holder(actor: Actor, repository: Repository) -> Holder:

@@ -1,7 +1,6 @@
 """All SQL of locks. Rows are never deleted: a fence that was given once is never given again (rule 7)."""
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -17,16 +16,18 @@ from sqlalchemy import (
     case,
     false,
     func,
-    insert,
     literal,
+    not_,
     or_,
     select,
+    tuple_,
     update,
 )
 from sqlalchemy.sql import ColumnElement
 
 from sonde.server.kernel.db import Tx, metadata
-from sonde.server.locks.model import Holder, HolderKind, LockRow
+from sonde.server.kernel.statements import NOW, NUMBER, TEXT, given, insert, rows
+from sonde.server.locks.model import Holder, HolderKind, LockEvent, LockRow, Name
 
 GRANTS = ("granted", "renewed", "taken_over")  # kinds of events; every other kind ends a lock, once for each fence
 locks = Table(
@@ -65,26 +66,13 @@ lock_events = Table(
     Index("ix_lock_events_key", "repository_id", "instance", "fence"),
 )
 
-lock_waiters = Table(
-    "lock_waiters",
-    metadata,
-    Column("id", Text, primary_key=True),
-    Column("repository_id", Text, ForeignKey("repositories.id"), nullable=False),
-    Column("instance", Text, nullable=False),
-    Column("holder_id", Text, nullable=False),
-    Column("holder_name", Text, nullable=False, server_default=""),
-    Column("asked_at", BigInteger, nullable=False),
-    Column("lease_until", BigInteger, nullable=False),
-    Index("ix_lock_waiters_key", "repository_id", "instance", "asked_at", "id"),
-)
-
 
 def _lock(row: Row[Any]) -> LockRow:
     holder = Holder(
         HolderKind(row.holder_kind),
         row.holder_id,
         row.holder_name,
-        row.reentrant,
+        bool(row.reentrant),
         row.run_id,
         row.run_url,
         row.dispatch_id,
@@ -104,40 +92,61 @@ def _lock(row: Row[Any]) -> LockRow:
     )
 
 
-def _live(now: int) -> ColumnElement[bool]:
+def _live(now: Any) -> ColumnElement[bool]:
     return and_(locks.c.released_at.is_(None), locks.c.expires_at > now)
 
 
-def acquire(tx: Tx, wanted: LockRow) -> LockRow | None:
-    """Grant, renew or hand over `wanted` in one statement; None where a live lock of another holder stands (rule 5).
+_TOLD = (
+    "repository_id",
+    "instance",
+    "id",
+    "key",
+    "holder_kind",
+    "holder_id",
+    "holder_name",
+    "reentrant",
+    "run_id",
+    "run_url",
+    "dispatch_id",
+    "message",
+    "expires_at",
+)
 
-    Free or expired: the row becomes `wanted` with the next fence. Live and the very same re-entrant holder: same id and
+
+def _acquire(dialect: str) -> Any:
+    items = given(dialect, "items", {name: locks.c[name].type for name in _TOLD})
+    first = (*items.values(), literal(1), NOW, NOW)
+    source = select(*first).where(items["id"].is_not(None)).order_by(items["repository_id"], items["instance"])
+    wanted = insert(dialect, locks).from_select([*_TOLD, "fence", "granted_at", "updated_at"], source)
+    new, live = wanted.excluded, _live(NOW)
+    same = and_(live, locks.c.holder_id == new.holder_id, locks.c.reentrant)
+    # without a run of its own nobody takes over, nor from a dispatch whose run is not known yet: NULL equals nothing
+    by_request = new.holder_kind == HolderKind.CLIENT.value
+    handed = and_(live, locks.c.holder_kind == HolderKind.DISPATCH.value, locks.c.run_id == new.run_id, by_request)
+    changes, asked = _changes(new, or_(same, handed)), or_(not_(live), same, handed)
+    granted = wanted.on_conflict_do_update(index_elements=["repository_id", "instance"], set_=changes, where=asked)
+    return granted.returning(locks)
+
+
+def acquire(tx: Tx, wanted: Sequence[LockRow]) -> dict[Name, LockRow]:
+    """Grant, renew or hand over each of `wanted`, all in one statement; a name that is not in the answer has a live lock of
+    another holder (rule 5). Each name may occur once.
+
+    Free or expired: the row becomes what is wanted with the next fence. Live and the very same re-entrant holder: same id and
     fence, a later expiry. Live, of the dispatch whose run asks: the holder changes, id and fence stay (rule 6), and so does
     the expiry unless the new one is later, since the run goes on whatever ttl its job asked for.
     """
-    holder = wanted.holder
-    new = tx.insert(locks).values(_values(wanted, tx.now))
-    live = _live(tx.now)
-    same = and_(live, locks.c.holder_id == holder.id, locks.c.reentrant)
-    # without a run of its own nobody takes over: `run_id IS NULL` would match a dispatch whose run is not known yet
-    by_request = literal(holder.kind == HolderKind.CLIENT and holder.run_id is not None)
-    handed = and_(live, locks.c.holder_kind == HolderKind.DISPATCH, locks.c.run_id == holder.run_id, by_request)
-    changes = _changes(new.excluded, or_(same, handed))
-    key = ["repository_id", "instance"]
-    statement = new.on_conflict_do_update(index_elements=key, set_=changes, where=or_(~live, same, handed))
-    row = tx.one(statement.returning(locks))
-    return _lock(row) if row else None
+    got = [_lock(row) for row in tx.hot(_acquire, items=rows([_told(lock) for lock in wanted]))]
+    return {lock.name: lock for lock in got}
 
 
-def _values(lock: LockRow, now: int) -> dict[str, Any]:
-    """The row of a first grant."""
+def _told(lock: LockRow) -> dict[str, Any]:
     holder = lock.holder
     return {
         "repository_id": lock.repository_id,
         "instance": lock.instance,
         "id": lock.id,
         "key": lock.key,
-        "fence": 1,
         "holder_kind": holder.kind,
         "holder_id": holder.id,
         "holder_name": holder.name,
@@ -146,8 +155,6 @@ def _values(lock: LockRow, now: int) -> dict[str, Any]:
         "run_url": holder.run_url,
         "dispatch_id": holder.dispatch_id,
         "message": lock.message,
-        "granted_at": now,
-        "updated_at": now,
         "expires_at": lock.expires_at,
     }
 
@@ -176,32 +183,61 @@ def _changes(new: Any, kept: ColumnElement[bool]) -> dict[str, Any]:
     }
 
 
+def _named(dialect: str) -> Any:
+    items = given(dialect, "items", {"repository_id": TEXT, "instance": TEXT})
+    return select(locks).where(tuple_(locks.c.repository_id, locks.c.instance).in_(select(*items.values())))
+
+
+def _named_for_update(dialect: str) -> Any:
+    return _named(dialect).order_by(locks.c.repository_id, locks.c.instance).with_for_update()
+
+
+def named(tx: Tx, names: Iterable[Name]) -> dict[Name, LockRow]:
+    """Locks by name, live or not."""
+    return {lock.name: lock for lock in map(_lock, tx.hot(_named, items=_items(names)))}
+
+
+def named_for_update(tx: Tx, names: Iterable[Name]) -> dict[Name, LockRow]:
+    """The same, and nobody else changes them until this transaction ends (SQLite: there is one writer anyway)."""
+    return {lock.name: lock for lock in map(_lock, tx.hot(_named_for_update, items=_items(names)))}
+
+
+def _items(names: Iterable[Name]) -> str:
+    return rows([{"repository_id": repository_id, "instance": instance} for repository_id, instance in names])
+
+
 def get(tx: Tx, repository_id: str, instance: str) -> LockRow | None:
     """The lock of an instance, live or not."""
-    row = tx.one(select(locks).where(locks.c.repository_id == repository_id, locks.c.instance == instance))
-    return _lock(row) if row else None
+    return named(tx, [(repository_id, instance)]).get((repository_id, instance))
 
 
 def get_for_update(tx: Tx, repository_id: str, instance: str) -> LockRow | None:
-    """The same, and nobody else changes it until this transaction ends (SQLite: there is one writer anyway)."""
-    row = tx.one(
-        select(locks).where(locks.c.repository_id == repository_id, locks.c.instance == instance).with_for_update()
-    )
-    return _lock(row) if row else None
+    """The same, and nobody else changes it until this transaction ends."""
+    return named_for_update(tx, [(repository_id, instance)]).get((repository_id, instance))
 
 
-def release(tx: Tx, lock: LockRow) -> None:
-    """End a lock now; the row stays."""
-    mine = and_(
-        locks.c.repository_id == lock.repository_id, locks.c.instance == lock.instance, locks.c.fence == lock.fence
-    )
-    tx.run(update(locks).where(mine).values(released_at=tx.now, updated_at=tx.now))
+_GRANT = {"repository_id": TEXT, "instance": TEXT, "fence": NUMBER}
+
+
+def _release(dialect: str) -> Any:
+    items = given(dialect, "items", _GRANT)
+    mine = tuple_(locks.c.repository_id, locks.c.instance, locks.c.fence).in_(select(*items.values()))
+    return update(locks).where(mine).values(released_at=NOW, updated_at=NOW)
+
+
+def release(tx: Tx, ended: Iterable[LockRow]) -> None:
+    """End locks now; their rows stay."""
+    tx.hot(_release, items=_grants(ended))
+
+
+def _grants(of: Iterable[LockRow]) -> str:
+    return rows([{"repository_id": one.repository_id, "instance": one.instance, "fence": one.fence} for one in of])
 
 
 def of_dispatch(tx: Tx, dispatch_id: str) -> list[LockRow]:
     """Live locks that a dispatch took by itself, also those its own run has taken over."""
-    rows = tx.all(select(locks).where(locks.c.dispatch_id == dispatch_id, _live(tx.now)).with_for_update())
-    return [_lock(row) for row in rows]
+    mine = select(locks).where(locks.c.dispatch_id == dispatch_id, _live(tx.now))
+    return [_lock(row) for row in tx.all(mine.with_for_update())]
 
 
 def bind_run(tx: Tx, dispatch_id: str, run_id: int, run_url: str) -> None:
@@ -212,8 +248,8 @@ def bind_run(tx: Tx, dispatch_id: str, run_id: int, run_url: str) -> None:
 
 def live_of_repository(tx: Tx, repository_id: str) -> list[LockRow]:
     """Every lock that is held in a repository, by instance."""
-    rows = tx.all(select(locks).where(locks.c.repository_id == repository_id, _live(tx.now)).order_by(locks.c.instance))
-    return [_lock(row) for row in rows]
+    live = select(locks).where(locks.c.repository_id == repository_id, _live(tx.now))
+    return [_lock(row) for row in tx.all(live.order_by(locks.c.instance))]
 
 
 def of_repository(tx: Tx, repository_id: str) -> list[LockRow]:
@@ -229,33 +265,12 @@ def all_live(tx: Tx) -> list[LockRow]:
     return [_lock(row) for row in tx.all(select(locks).where(_live(tx.now)).order_by(locks.c.key))]
 
 
-def note(tx: Tx, event_id: str, lock: LockRow, kind: str, by: Holder, because: str = "") -> None:
-    """Append to the history of a key."""
-    tx.run(
-        insert(lock_events).values(
-            id=event_id,
-            repository_id=lock.repository_id,
-            instance=lock.instance,
-            fence=lock.fence,
-            kind=kind,
-            holder_id=by.id,
-            holder_name=by.name,
-            at=tx.now,
-            because=because,
-        )
-    )
+_EVENT = ("id", "repository_id", "instance", "fence", "kind", "holder_id", "holder_name", "because")
 
 
-def newest_fence_of(tx: Tx, repository_id: str, instance: str, holder_id: str) -> int | None:
-    """The newest fence under which this holder was granted the key, if ever."""
-    mine = and_(
-        lock_events.c.repository_id == repository_id,
-        lock_events.c.instance == instance,
-        lock_events.c.holder_id == holder_id,
-        lock_events.c.kind.in_(GRANTS),
-    )
-    row = tx.one(select(func.max(lock_events.c.fence)).where(mine))
-    return row[0] if row else None
+def _note(dialect: str) -> Any:
+    items = given(dialect, "items", {name: lock_events.c[name].type for name in _EVENT})
+    return lock_events.insert().from_select([*_EVENT, "at"], select(*items.values(), NOW))
 
 
 def lost_fence(tx: Tx, lock: LockRow, holders: Sequence[str]) -> int | None:
@@ -269,16 +284,49 @@ def lost_fence(tx: Tx, lock: LockRow, holders: Sequence[str]) -> int | None:
     return None if tx.one(select(lock_events.c.id).where(*here, *given_back)) else int(row[0])
 
 
-def ended_by(tx: Tx, lock: LockRow) -> str:
-    """The holder id of whoever ended this lock, which need not be its holder; empty where nobody did."""
-    mine = and_(
-        lock_events.c.repository_id == lock.repository_id,
-        lock_events.c.instance == lock.instance,
-        lock_events.c.fence == lock.fence,
-        lock_events.c.kind.not_in(GRANTS),
-    )
-    row = tx.one(select(lock_events.c.holder_id).where(mine))
-    return row[0] if row else ""
+def note(tx: Tx, events: Iterable[LockEvent]) -> None:
+    """Append to the histories of keys."""
+    items = [
+        {
+            "id": one.id,
+            "repository_id": one.lock.repository_id,
+            "instance": one.lock.instance,
+            "fence": one.lock.fence,
+            "kind": one.kind,
+            "holder_id": one.by.id,
+            "holder_name": one.by.name,
+            "because": one.because,
+        }
+        for one in events
+    ]
+    tx.hot(_note, items=rows(items))
+
+
+def _fences(dialect: str) -> Any:
+    items = given(dialect, "items", {"repository_id": TEXT, "instance": TEXT, "holder_id": TEXT})
+    name = (lock_events.c.repository_id, lock_events.c.instance, lock_events.c.holder_id)
+    mine = and_(tuple_(*name).in_(select(*items.values())), lock_events.c.kind.in_(GRANTS))
+    return select(*name, func.max(lock_events.c.fence).label("newest")).where(mine).group_by(*name)
+
+
+def newest_fences(tx: Tx, of: Iterable[tuple[Name, str]]) -> dict[tuple[Name, str], int]:
+    """The newest fence under which a holder (by id) was granted a key, if ever."""
+    items = [{"repository_id": name[0], "instance": name[1], "holder_id": holder} for name, holder in of]
+    found = tx.hot(_fences, items=rows(items))
+    return {((row.repository_id, row.instance), row.holder_id): row.newest for row in found}
+
+
+def _enders(dialect: str) -> Any:
+    items = given(dialect, "items", _GRANT)
+    name = (lock_events.c.repository_id, lock_events.c.instance, lock_events.c.fence)
+    ends = and_(tuple_(*name).in_(select(*items.values())), lock_events.c.kind.not_in(GRANTS))
+    return select(lock_events.c.repository_id, lock_events.c.instance, lock_events.c.holder_id).where(ends)
+
+
+def ended_by(tx: Tx, of: Iterable[LockRow]) -> dict[Name, str]:
+    """The holder id of whoever ended each lock, which need not be its holder; absent where nobody did."""
+    found = tx.hot(_enders, items=_grants(of))
+    return {(row.repository_id, row.instance): row.holder_id for row in found}
 
 
 def history(tx: Tx, limit: int) -> Sequence[Row[Any]]:
@@ -297,52 +345,3 @@ def history_of(tx: Tx, repository_id: str, instance: str, limit: int) -> Sequenc
     mine = (lock_events.c.repository_id == repository_id, lock_events.c.instance == instance)
     newest = select(lock_events).where(*mine).order_by(lock_events.c.fence.desc(), lock_events.c.id.desc())
     return tx.all(newest.limit(limit))
-
-
-def stand_in_queue(tx: Tx, wanted: LockRow, waiter: str, lease: int) -> list[str]:
-    """The ids of who waits for a key, the head first, after `waiter` joined or renewed its lease (milliseconds).
-
-    Whoever let the lease pass has left, and joins again at the end.
-    """
-    here = and_(lock_waiters.c.repository_id == wanted.repository_id, lock_waiters.c.instance == wanted.instance)
-    tx.run(lock_waiters.delete().where(here, lock_waiters.c.lease_until <= tx.now))
-    joins = tx.insert(lock_waiters).values(
-        id=waiter,
-        repository_id=wanted.repository_id,
-        instance=wanted.instance,
-        holder_id=wanted.holder.id,
-        holder_name=wanted.holder.name,
-        asked_at=tx.now,
-        lease_until=tx.now + lease,
-    )
-    tx.run(joins.on_conflict_do_update(index_elements=["id"], set_={"lease_until": tx.now + lease}, where=here))
-    order = select(lock_waiters.c.id).where(here).order_by(lock_waiters.c.asked_at, lock_waiters.c.id)
-    return [row.id for row in tx.all(order)]
-
-
-def queue(tx: Tx) -> list[tuple[Row[Any], int]]:
-    """Everybody who waits for a key, with his place: 1 is the head."""
-    order = (lock_waiters.c.repository_id, lock_waiters.c.instance, lock_waiters.c.asked_at, lock_waiters.c.id)
-    standing = tx.all(select(lock_waiters).where(lock_waiters.c.lease_until > tx.now).order_by(*order))
-    seen = Counter[tuple[str, str]]()
-    found = []
-    for row in standing:
-        seen[row.repository_id, row.instance] += 1
-        found.append((row, seen[row.repository_id, row.instance]))
-    return found
-
-
-def waits(tx: Tx, waiter: str, wanted: LockRow) -> bool:
-    """Whether this waiter stands in the queue of this key, for this holder."""
-    mine = (
-        lock_waiters.c.id == waiter,
-        lock_waiters.c.repository_id == wanted.repository_id,
-        lock_waiters.c.instance == wanted.instance,
-        lock_waiters.c.holder_id == wanted.holder.id,
-    )
-    return tx.one(select(lock_waiters.c.id).where(*mine)) is not None
-
-
-def leave_queue(tx: Tx, waiter: str) -> None:
-    """Forget a waiter."""
-    tx.run(lock_waiters.delete().where(lock_waiters.c.id == waiter))

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import quote, urlencode
 
-import structlog
 from anyio import to_thread
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -13,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from sonde.server.kernel.db import Database
 from sonde.server.kernel.http import Call, RefusedError, read_body, unavailable
 from sonde.server.kernel.ids import new_trace_id
-from sonde.server.kernel.log import log
+from sonde.server.kernel.log import log, traced
 from sonde.server.web import signin
 from sonde.server.web.model import File, Goto, PageHandler, View
 from sonde.server.web.render import Renderer
@@ -110,8 +109,7 @@ def logout(door: Door) -> Endpoint:
 def _endpoint(door: Door, answer: Answer) -> Endpoint:
     async def endpoint(request: Request) -> Response:
         trace_id = new_trace_id()
-        structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(trace_id=trace_id)
+        traced(trace_id)
         try:
             call = await _call(request, trace_id)
             return await to_thread.run_sync(answer, call)

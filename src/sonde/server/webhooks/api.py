@@ -6,9 +6,9 @@ from sonde.server.kernel.log import log
 from sonde.server.webhooks import service
 
 
-def github(db: Database, secret: str, call: Call) -> Reply:
+async def github(db: Database, secret: str, call: Call) -> Reply:
     """Store a delivery, then answer 202; a known delivery id is acknowledged and changes nothing."""
-    new = service.receive(db, secret, call.headers, call.body)
+    new = await service.receive(db, secret, call.headers, call.body)
     guid = call.headers.get("x-github-delivery", "")
     log.info("delivery.received", guid=guid, kind=call.headers.get("x-github-event", ""), new=new)
     return Reply({"delivery": guid, "new": new}, status=202)

@@ -1,12 +1,12 @@
 """Receive a webhook, and process one from its row."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sonde.server.github import events
 from sonde.server.github.signature import genuine
-from sonde.server.kernel.db import Database, Tx
+from sonde.server.kernel.db import Database, Grouped, Tx
 from sonde.server.kernel.http import RefusedError, unavailable
 from sonde.server.kernel.log import log
 from sonde.server.webhooks import store
@@ -33,12 +33,17 @@ class Done:
 Handler = Callable[[Tx, object], Done | Ignored]
 
 
-def receive(db: Database, secret: str, headers: Mapping[str, str], body: bytes) -> bool:
+async def receive(db: Database, secret: str, headers: Mapping[str, str], body: bytes) -> bool:
     """Check the signature over the raw bytes and store the delivery; returns whether it is new.
 
     Raises RefusedError: 401 for a signature that does not fit (nothing is stored), 400 for a request that is no webhook,
     503 where no secret is configured.
     """
+    return await db.grouped(RECEIVE, accepted(secret, headers, body))
+
+
+def accepted(secret: str, headers: Mapping[str, str], body: bytes) -> store.Delivery:
+    """A webhook as a row of the inbox, once it is known to be genuine. Raises RefusedError as `receive` does."""
     if not secret:
         raise RefusedError(
             503,
@@ -53,19 +58,16 @@ def receive(db: Database, secret: str, headers: Mapping[str, str], body: bytes) 
         )
     guid, event = headers.get("x-github-delivery", ""), headers.get("x-github-event", "")
     if not guid or not event or len(guid) > 200 or len(event) > 200:
-        raise RefusedError(
-            400, ErrorTag.BAD_REQUEST, "A webhook names its event and delivery id (X-GitHub-Event, X-GitHub-Delivery)."
-        )
+        raise RefusedError.bad("A webhook names its event and delivery id (X-GitHub-Event, X-GitHub-Delivery).")
     try:
-        facts = events.header(body)
+        return _filed(guid, event, events.header(body), body)
     except events.PayloadError as error:
-        raise RefusedError(400, ErrorTag.BAD_REQUEST, f"The webhook cannot be read: {error}.") from error
-    return db.submit("delivery.receive", lambda tx: _store(tx, guid, event, facts, body)).result()
+        raise RefusedError.bad(f"The webhook cannot be read: {error}.") from error
 
 
-def _store(tx: Tx, guid: str, event: str, facts: events.Header, body: bytes) -> bool:
+def _filed(guid: str, event: str, facts: events.Header, body: bytes) -> store.Delivery:
     about = facts.repository
-    delivery = store.Delivery(
+    return store.Delivery(
         guid=guid,
         event=event,
         action=_text(facts.action),
@@ -74,12 +76,23 @@ def _store(tx: Tx, guid: str, event: str, facts: events.Header, body: bytes) -> 
         number=facts.number if facts.number is not None and 0 <= facts.number < 2**31 else None,
         digest=hashlib.sha256(event.encode() + b"\n" + body).hexdigest(),
         body=body,
-        received_at=tx.now,
+        received_at=0,  # the transaction says
         state="received",
         because="",
         attempts=0,
     )
-    return store.receive(tx, delivery) or store.revive(tx, delivery)
+
+
+def _receive_each(tx: Tx, arrived: Sequence[store.Delivery]) -> list[bool]:
+    fresh = store.receive(tx, arrived)
+    answers = []
+    for one in arrived:
+        answers.append(one.guid in fresh or store.revive(tx, one))
+        fresh.discard(one.guid)  # of two with one id only the first is new
+    return answers
+
+
+RECEIVE = Grouped("delivery.receive", _receive_each)
 
 
 def _text(value: str) -> str:

@@ -1,6 +1,6 @@
 """All SQL of workspaces and repositories."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -20,6 +20,7 @@ from sqlalchemy import (
 )
 
 from sonde.server.kernel.db import Tx, metadata
+from sonde.server.kernel.statements import NUMBER, TEXT, given, rows
 from sonde.server.workspaces.model import Repository, Workspace
 
 workspaces = Table(
@@ -137,6 +138,28 @@ def _repository(row: Row[Any] | None) -> Repository | None:
 def repository(tx: Tx, repository_id: str) -> Repository | None:
     """One repository by our id."""
     return _repository(tx.one(select(repositories).where(repositories.c.id == repository_id)))
+
+
+def _by_ids(dialect: str) -> Any:
+    return select(repositories).where(repositories.c.id == given(dialect, "items", {"id": TEXT})["id"])
+
+
+def by_ids(tx: Tx, ids: Iterable[str]) -> dict[str, Repository]:
+    """Repositories by our ids."""
+    found = tx.hot(_by_ids, items=rows([{"id": one} for one in ids]))
+    return {row.id: linked for row in found if (linked := _repository(row))}
+
+
+def _linked(dialect: str) -> Any:
+    items = given(dialect, "items", {"workspace_id": TEXT, "github_id": NUMBER})
+    same = (repositories.c.workspace_id == items["workspace_id"], repositories.c.github_id == items["github_id"])
+    return select(repositories).where(*same)
+
+
+def linked(tx: Tx, pairs: Iterable[tuple[str, int]]) -> dict[tuple[str, int], Repository]:
+    """Repositories by the workspace they are linked to and GitHub's number."""
+    found = tx.hot(_linked, items=rows([{"workspace_id": one, "github_id": number} for one, number in pairs]))
+    return {(row.workspace_id, row.github_id): link for row in found if (link := _repository(row))}
 
 
 def repository_by_github_id(tx: Tx, workspace_id: str, github_id: int) -> Repository | None:
