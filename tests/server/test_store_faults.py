@@ -93,7 +93,7 @@ def test_a_full_disk_fails_a_whole_batch_and_no_member_is_told_otherwise(server)
 def test_a_failure_that_ends_the_whole_transaction_is_told_to_its_maker_alone(server):
     """SQLite ends it by itself on some full disks and I/O errors, and always at OR ROLLBACK."""
     db, started, held = server.site.db, threading.Event(), threading.Event()
-    insert = "INSERT OR ROLLBACK INTO workspaces VALUES (:id, :id, 0)"
+    insert = "INSERT OR ROLLBACK INTO workspaces (id, name, created_at) VALUES (:id, :id, 0)"
 
     def adds(workspace):
         return lambda tx: tx.run(text(insert), {"id": workspace})
