@@ -2,7 +2,7 @@
 
 import json
 import posixpath
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -85,8 +85,6 @@ class Importer:
         self.strategy = manifests.project.list_merge_strategy
         self.tools = tools
         self._keys: dict[str, str] = {}
-        self._named: list[str] = []  # what `paths_of` knows, in the order in which it was read
-        self._by_name: dict[str, str | None] = {}
         self._known: dict[tuple[str, str, bool, str], Merged] = {}
 
     def relative(self, path: str) -> str:
@@ -244,15 +242,6 @@ class Importer:
     def paths(self) -> dict[str, str]:
         """Names of manifests, without their last extension, to their paths; of all that was read so far."""
         return {posixpath.splitext(self.relative(path))[0]: path for path in self.manifests.read}
-
-    def paths_of(self, names: Iterable[str]) -> list[str] | None:
-        """The files that `Merged.imports` names; None where a name could be more than one file."""
-        for path in self.manifests.read[len(self._named) :]:
-            self._named.append(self._import_key(path))
-            self._by_name[self._named[-1]] = path if self._named[-1] not in self._by_name else None
-        found = [self._by_name.get(name) for name in names]
-        paths = [path for path in found if path is not None]
-        return paths if len(paths) == len(found) else None
 
     def _import_key(self, file: str) -> str:
         known = self._keys.get(file)

@@ -47,7 +47,9 @@ class Kept:
         self._keys: dict[str, bytes | None] = {}
         self._digests: dict[str, bytes | None] = {}
         self._full: dict[str, dict[tuple[str, str], Instance]] = {}
-        self._paths: dict[str, str] = {}
+        self._paths: dict[str, str] = {}  # name of a top-level manifest -> its path
+        self._by_name: dict[str, str | None] = {}  # the same of any manifest, as imports are named
+        self._indexed = 0  # how many of the manifests read are in it
 
     # ------------------------------------------------------------------ what is known
 
@@ -120,13 +122,21 @@ class Kept:
         """A digest of the files that a manifest is made of; None where more than files go into it."""
         if path not in self._keys:
             imports = self.engine.merged(path).imports
-            by_name = self.engine.importer.paths_of(imports)
-            files = [path, *by_name] if by_name is not None else []
-            digests = [self._digest(each) for each in files]
+            self._index()
+            files = [path, *(self._by_name.get(name) for name in imports)]
+            digests = [self._digest(each) if each else None for each in files]
             plain = [each for each in digests if each is not None]
             whole = b"".join([*plain, repr([path, *imports]).encode("utf-8", "surrogateescape")])
-            self._keys[path] = _digest(whole) if files and len(plain) == len(files) else None
+            self._keys[path] = _digest(whole) if len(plain) == len(files) else None
         return self._keys[path]
+
+    def _index(self) -> None:
+        """Name the files that were read lately. A name that could be more than one file stands for none."""
+        new = self.engine.manifests.read[self._indexed :]
+        self._indexed += len(new)
+        for path in new:
+            name = posixpath.splitext(self.engine.importer.relative(path))[0]
+            self._by_name[name] = path if name not in self._by_name else None
 
     def _digest(self, path: str) -> bytes | None:
         """Of one file; None where it is not plain."""
