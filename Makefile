@@ -20,6 +20,9 @@ demo: .venv/ready ## show the whole loop: no account, no network
 test: .venv/ready ## all tests, on SQLite and on PostgreSQL
 	@$(RUN) pytest -n auto --dist worksteal
 
+fuzz: .venv/ready ## look longer for faults in the API: schemathesis, and every recording replayed
+	@SONDE_TEST_LONG=1 $(RUN) pytest tests/wire/test_fuzz.py tests/wire/test_replay.py
+
 bench: .venv/ready ## time ourselves beside floors and peers
 	@$(RUN) python -m bench
 
@@ -32,4 +35,4 @@ check: .venv/ready ## format, lint, types, architecture
 format: .venv/ready ## format and mend what ruff can mend
 	@$(RUN) ruff format . && $(RUN) ruff check --fix .
 
-.PHONY: help setup demo test bench openapi check format
+.PHONY: help setup demo test fuzz bench openapi check format

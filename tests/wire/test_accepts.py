@@ -143,7 +143,7 @@ FAULTS = {
     "no body": (Call.UNLOCK, body(lambda _: b""), "no JSON object"),
     "a web page": (Call.INSTANCES, body(lambda _: b"<html></html>"), "no JSON object"),
     "half a body": (Call.STATUS, body(lambda raw: raw[:-3]), "no JSON object"),
-    "NaN": (Call.EXEC, body(lambda raw: raw.replace(b'"status": 200', b'"status": NaN')), "no JSON object"),
+    "NaN": (Call.EXEC, field("status", value=float("nan")), "no JSON object"),
     "a name twice in two cases": (Call.LOCK, body(lambda raw: b'{"Data": {}, ' + raw[1:]), "no JSON object"),
     "the token beside data": (Call.EXCHANGE, flat_token, "data.token is no text"),
     "an empty token": (Call.EXCHANGE, field("data", "token", value=""), "data.token is no text"),

@@ -40,5 +40,12 @@ def test_a_wrong_body_names_the_field(body, said):
         from_json(LockRequest, body)
 
 
+def test_a_whole_number_may_be_written_with_a_fraction_of_zero():
+    assert from_json(LockRequest, {"key": "k", "ttl": 30.0}).ttl == 30
+    for wrong in (30.5, 1e300, float("inf")):
+        with pytest.raises(WireError, match="ttl"):
+            from_json(LockRequest, {"key": "k", "ttl": wrong})
+
+
 def test_a_time_is_floored_to_whole_seconds_with_z():
     assert wire_time(1_700_000_000_999) == "2023-11-14T22:13:20Z"

@@ -42,10 +42,12 @@ def created(path, answer):
     return (201, *answer[1:]) if path.endswith("/locks") else answer
 
 
-def later(path, answer):
+def later(_path, answer):
     """Times with a fraction of a second."""
-    status, headers, text = answer
-    return status, headers, text.replace(b'Z", "createdAt"', b'.5Z", "createdAt"') if path.endswith("/locks") else text
+    body = json.loads(answer[2])
+    if "expiresAt" in body.get("data", {}):
+        body["data"]["expiresAt"] = body["data"]["expiresAt"].replace("Z", ".5Z")
+    return (*answer[:2], json.dumps(body).encode())
 
 
 def bare(path, answer):

@@ -12,8 +12,8 @@ from pathlib import Path
 from types import NoneType
 from typing import Any, get_args, get_origin, get_type_hints
 
-from sonde.wire.bounds import BOUNDS, FORMS, FULL_NAME
-from sonde.wire.calls import CALLS, Described, refusals_of
+from sonde.wire.bounds import BOUNDS, FORMS, FULL_NAME, NEEDED
+from sonde.wire.calls import CALLS, Described, Next, refusals_of
 from sonde.wire.codec import json_name
 from sonde.wire.envelope import ErrorTag
 from sonde.wire.locks import LockAnswer
@@ -93,7 +93,7 @@ def _operation(method: str, path: str, permission: str, parts: Parts) -> Json:
     parameters = [_parameter("path", name) for name in PATH_PARAMETER.findall(path)]
     parameters += [_parameter("query", name) for name in call.query]
     operation: Json = {
-        "operationId": "-".join([method.lower(), *PATH_PARAMETER.sub(r"\1", path).split("/")]),
+        "operationId": _operation_id(method, path),
         "summary": call.summary,
         "tags": ["Sonde" if call.ours else "Atmos Pro"],
         "responses": {"200": _success(call, parts), **_refusals(method, path, parts)},
@@ -107,6 +107,10 @@ def _operation(method: str, path: str, permission: str, parts: Parts) -> Json:
         content = {"application/json": {"schema": _reference(call.request, parts, asked=True)}}
         operation["requestBody"] = {"required": True, "content": content}
     return operation
+
+
+def _operation_id(method: str, path: str) -> str:
+    return "-".join([method.lower(), *PATH_PARAMETER.sub(r"\1", path).split("/")])
 
 
 def _parameter(place: str, name: str) -> Json:
@@ -131,11 +135,18 @@ def _success(call: Described, parts: Parts) -> Json:
         properties["url"] = {"type": "string", "format": "uri", "description": "where the result is"}
     schema = {"type": "object", "required": list(properties), "properties": properties}
     names = ["X-Trace-Id", *(["X-Lock-Fence"] if call.answer is LockAnswer else [])]
-    return {
+    answer = {
         "description": "It is done.",
         "headers": _headers(*names),
         "content": {"application/json": {"schema": schema}},
     }
+    return answer | ({"links": {call.then.method.lower(): _link(call.then)}} if call.then else {})
+
+
+def _link(then: Next) -> Json:
+    given = {name: f"$response.body#/data/{field}" for name, field in then.takes.items()}
+    operation = {"operationId": _operation_id(then.method, then.path)}
+    return operation | ({"parameters": given} if "{" in then.path else {"requestBody": given})
 
 
 def _refusals(method: str, path: str, parts: Parts) -> dict[str, Json]:
@@ -221,7 +232,7 @@ def _object(cls: type[Any], parts: Parts, *, asked: bool) -> Json:
         name, optional = json_name(cls, field.name), NoneType in get_args(hints[field.name])
         schema = _schema(hints[field.name], parts, asked=asked)
         schema = {**schema, **BOUNDS.get((cls, field.name), {}), **(TIME if _is_time(name, asked=asked) else {})}
-        mandatory = _mandatory(field) if asked else not optional or field.name in cls.NULLABLE
+        mandatory = _mandatory(cls, field) if asked else not optional or field.name in cls.NULLABLE
         nullable = not mandatory if asked else field.name in cls.NULLABLE
         properties[name] = _nullable(schema) if nullable else schema
         required += [name] if mandatory else []
@@ -237,7 +248,9 @@ def _is_time(name: str, *, asked: bool) -> bool:
     return not asked and name in FORMATTED
 
 
-def _mandatory(field: Field[Any]) -> bool:
+def _mandatory(cls: type[Any], field: Field[Any]) -> bool:
+    if field.name in NEEDED.get(cls, ()):
+        return True
     return field.default is MISSING and field.default_factory is MISSING
 
 

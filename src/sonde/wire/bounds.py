@@ -6,7 +6,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from sonde.wire.affected import AffectedItem, AffectedUpload
-from sonde.wire.commits import MAX_BRANCH, MAX_CHANGES, MAX_COMMENT, MAX_MESSAGE, CommitRequest, FileChanges
+from sonde.wire.commits import (
+    MAX_BRANCH,
+    MAX_CHANGES,
+    MAX_COMMENT,
+    MAX_MESSAGE,
+    CommitRequest,
+    FileAddition,
+    FileChanges,
+    FileDeletion,
+)
 from sonde.wire.executions import Execution, ExecutionData
 from sonde.wire.instances import InstanceItem, InstanceStatus, InstancesUpload
 from sonde.wire.locks import LockAllRequest, LockRequest, UnlockRequest, WaitRequest
@@ -21,6 +30,13 @@ KEY: Schema = {
 TTL: Schema = {"minimum": 1, "maximum": 86_400}
 NAME: Schema = {"maxLength": 512}
 FULL_NAME: Schema = {"minLength": 1, "maxLength": 512}
+REPOSITORY = "^[A-Za-z0-9_.-]{1,100}/[A-Za-z0-9_.-]{1,100}$"
+FILE: Schema = {
+    "minLength": 1,
+    "maxLength": 4096,
+    "description": "relative, without . and .., outside .github/ and .git/",
+}
+BASE64 = "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
 EXECUTION: Schema = {"minLength": 1, "maxLength": 200}
 
 BOUNDS: Mapping[tuple[type[Any], str], Schema] = {
@@ -34,6 +50,8 @@ BOUNDS: Mapping[tuple[type[Any], str], Schema] = {
     (AffectedUpload, "head_sha"): {"minLength": 1, "maxLength": 64},
     (AffectedItem, "stack"): NAME,
     (AffectedItem, "component"): NAME,
+    (InstancesUpload, "repo_owner"): {"minLength": 1},
+    (InstancesUpload, "repo_name"): {"minLength": 1},
     (InstanceItem, "stack"): FULL_NAME,
     (InstanceItem, "component"): FULL_NAME,
     (InstanceStatus, "exit_code"): {"minimum": -(2**31), "maximum": 2**31 - 1},
@@ -45,8 +63,11 @@ BOUNDS: Mapping[tuple[type[Any], str], Schema] = {
     (CommitRequest, "comment"): {"maxLength": MAX_COMMENT},
     (FileChanges, "additions"): {"maxItems": MAX_CHANGES},
     (FileChanges, "deletions"): {"maxItems": MAX_CHANGES},
+    (FileAddition, "path"): FILE,
+    (FileAddition, "contents"): {"contentEncoding": "base64", "pattern": BASE64},
+    (FileDeletion, "path"): FILE,
     (StsRequest, "policy_name"): {"pattern": "^[a-z0-9-]{1,64}$"},
-    (StsRequest, "sources"): {"maxItems": 100},
+    (StsRequest, "sources"): {"maxItems": 100, "items": {"type": "string", "pattern": REPOSITORY}},
 }
 
 _PART: Schema = {
@@ -76,8 +97,15 @@ _OLD_STATUS: Schema = {
     "properties": {"command": {"type": "null"}, "status": {"enum": ["in_sync", "drifted"]}},
 }
 
+_ADDS: Schema = {"required": ["additions"], "properties": {"additions": {"type": "array", "minItems": 1}}}
+_DELETES: Schema = {"required": ["deletions"], "properties": {"deletions": {"type": "array", "minItems": 1}}}
+
 FORMS: Mapping[type[Any], tuple[Schema, ...]] = {  # of an object that is one of several things
     AffectedUpload: (_WHOLE, _PART),
     InstancesUpload: (_WHOLE, _PART),
     InstanceStatus: (_RAW_STATUS, _OLD_STATUS),
+    FileChanges: (_ADDS, _DELETES),
+}
+NEEDED: Mapping[type[Any], frozenset[str]] = {  # fields that must be there although their class has a default
+    InstancesUpload: frozenset({"repo_owner", "repo_name"}),
 }

@@ -20,6 +20,15 @@ from sonde.wire.sts import StsAnswer, StsRequest
 
 
 @dataclass(frozen=True)
+class Next:
+    """A call that an answer leads to: `takes` maps what it asks for to the field of `data` that has it."""
+
+    method: str
+    path: str
+    takes: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class Described:
     """`answer` is what `data` holds, an empty object where it is None; `refusals` are those beside EVERYWHERE's.
 
@@ -34,6 +43,7 @@ class Described:
     url: bool = False
     old: str = ""
     ours: bool = False
+    then: Next | None = None
 
 
 EVERYWHERE = (ErrorTag.BAD_REQUEST, ErrorTag.PAYLOAD_TOO_LARGE, ErrorTag.INTERNAL, ErrorTag.UNAVAILABLE)
@@ -50,7 +60,12 @@ CALLS: Mapping[tuple[str, str], Described] = {
         "A GitHub OIDC token for a session of 60 minutes", ExchangeRequest, ExchangeAnswer
     ),
     ("POST", "locks"): Described(
-        "Take a lock, or renew one's own", LockRequest, LockAnswer, (ErrorTag.LOCK_CONFLICT,), old="locks"
+        "Take a lock, or renew one's own",
+        LockRequest,
+        LockAnswer,
+        (ErrorTag.LOCK_CONFLICT,),
+        old="locks",
+        then=Next("DELETE", "locks", {"key": "key"}),
     ),
     ("POST", "locks/all"): Described(
         "Take the locks of several keys, all or none",
@@ -99,6 +114,7 @@ CALLS: Mapping[tuple[str, str], Described] = {
         ExecutionData,
         ExecutionAnswer,
         url=True,
+        then=Next("GET", "atmos/exec/data/{result}", {"result": "id"}),
     ),
     ("GET", "atmos/exec/data/{result}"): Described("That result", None, ExecutionResult, (ErrorTag.NOT_FOUND,)),
     ("GET", "repos/{owner}/{repo}/locks"): Described(
@@ -122,4 +138,5 @@ CALLS: Mapping[tuple[str, str], Described] = {
 def refusals_of(method: str, path: str) -> tuple[ErrorTag, ...]:
     """Every tag that a call may answer."""
     own = EXCHANGED if path == "auth/github-oidc" else (*AUTHORIZED, *CALLS[method, path].refusals)
-    return (*EVERYWHERE, *own)
+    no_such = (ErrorTag.NOT_FOUND,) if "{" in path else ()  # a part of the address that no name can be
+    return tuple(dict.fromkeys((*EVERYWHERE, *own, *no_such)))

@@ -20,6 +20,7 @@ class WireObject(Protocol):
 
 
 T = TypeVar("T", bound=WireObject)
+EXACT = 2**53  # below it a float is the whole number that was written
 
 
 class WireError(ValueError):
@@ -90,6 +91,13 @@ def _typed(hint: Any, item: Any, where: str) -> Any:
             return _typed(choice, item, where)
         if plain is Mapping and isinstance(item, dict):
             return item
+        if plain is int and isinstance(item, float):
+            item = _whole(item)
         if isinstance(plain, type) and isinstance(item, plain) and not (plain is int and isinstance(item, bool)):
             return item
     raise WireError(f"{where}: {type(item).__name__} is not what is expected here")
+
+
+def _whole(item: float) -> int | float:
+    """A number that is whole as an int: 1.0 is 1 in JSON."""
+    return int(item) if item.is_integer() and abs(item) < EXACT else item

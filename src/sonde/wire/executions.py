@@ -38,7 +38,7 @@ class ExecutionData:
     """The structured result of a command that is too large to travel inside its record."""
 
     execution_id: str
-    data: Any = None
+    data: Any
 
     JSON: ClassVar[Mapping[str, str]] = {}
     NULLABLE: ClassVar[frozenset[str]] = frozenset()

@@ -1,0 +1,76 @@
+"""What schemathesis makes of our description finds no 5xx, nothing undescribed, and the same status on both databases."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from mirror import Mirror, door
+from twins import new_database
+from world import World
+
+from sonde.server.kernel.db import Database
+from sonde.server.migrate import upgrade
+
+DESCRIPTION = Path(__file__).resolve().parents[2] / "docs" / "openapi.json"
+LONG = bool(os.environ.get("SONDE_TEST_LONG"))
+EXAMPLES = int(os.environ.get("SONDE_FUZZ_EXAMPLES", "200" if LONG else "3"))
+TOKEN = "a-static-token-for-schemathesis"
+
+
+@pytest.fixture(scope="module")
+def worlds(tmp_path_factory):
+    """The same place on SQLite and on PostgreSQL."""
+    made = []
+    for kind in ("sqlite", "postgresql"):
+        folder = tmp_path_factory.mktemp(kind)
+        if (url := new_database(kind, folder)) is None:
+            continue
+        db = Database(url)
+        upgrade(db)
+        db.close()
+        made.append(World(folder, url))
+    yield made
+    for world in made:
+        world.close()
+
+
+@pytest.fixture(scope="module")
+def mirror(worlds):
+    servers = []
+    for world in worlds:
+        world.open_pull_request()
+        world.static_token(repository=False, secret=TOKEN)
+        servers.append((world.server.url, world.session(world.run_of("pull_request").run_id)))
+    return Mirror(servers)
+
+
+def schemathesis(address, folder, *more):
+    words = [sys.executable, "-m", "schemathesis.cli", "run", str(DESCRIPTION), "--url", address, "--checks", "all"]
+    words += [
+        "--generation-allow-x00",
+        "false",
+        "--max-examples",
+        str(EXAMPLES),
+        "-H",
+        f"Authorization: Bearer {TOKEN}",
+        *more,
+    ]
+    hooks = {"SCHEMATHESIS_HOOKS": "fuzz_hooks", "PYTHONPATH": str(Path(__file__).parent)}
+    return subprocess.run(
+        words, env=os.environ | hooks, cwd=folder, capture_output=True, text=True, check=False, timeout=3000
+    )
+
+
+def test_schemathesis_finds_nothing(mirror, tmp_path):
+    chosen = () if LONG else ("--generation-deterministic", "--phases", "examples,fuzzing,stateful")
+    with door(mirror) as address:
+        ran = schemathesis(address, tmp_path, *chosen)
+    (tmp_path / "schemathesis.txt").write_text(ran.stdout)
+    print(ran.stdout[-20000:], ran.stderr[-3000:])
+    print(mirror.statuses)
+    assert mirror.differences == []
+    assert ran.returncode == 0
+    assert re.search(r"[1-9]\d* generated", ran.stdout)
