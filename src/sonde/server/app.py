@@ -40,7 +40,10 @@ NOT_OURS = f"does not exist; the API of this server is below {PREFIX}: check ATM
 
 
 class CollapseSlashes:
-    """`//api/v1//locks/` is `/api/v1/locks`: clients join their settings by plain concatenation (protocol.md §1)."""
+    """`//api/v1//locks/` is `/api/v1/locks`: clients join their settings by plain concatenation (protocol.md §1).
+
+    So the framework finds nothing below `/api` to redirect, which a client would take for success (protocol.md §2).
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -48,9 +51,11 @@ class CollapseSlashes:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Rewrite the path, then go on. A percent-encoded slash in a segment is not touched."""
         path = scope.get("path", "")
-        if scope["type"] == "http" and ("//" in path or (path.startswith(PREFIX) and path.endswith("/"))):
+        if scope["type"] == "http" and ("//" in path or (path.startswith(OLD_PREFIX) and path.endswith("/"))):
             path = "/" + "/".join(part for part in path.split("/") if part)
-            scope = {**scope, "path": PREFIX if f"{path}/" == PREFIX else path}
+            scope = {**scope, "path": path}
+        if path == PREFIX[:-1]:
+            scope = {**scope, "path": PREFIX}
         await self._app(scope, receive, send)
 
 
@@ -212,7 +217,8 @@ async def _not_routed(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for it
     path = request.scope["path"]
     ours = path.startswith((PREFIX, "/webhooks/"))
-    if not ours and request.headers.get("content-type") != "application/json":
+    api = ours or f"{path}/".startswith(OLD_PREFIX)
+    if not api and request.headers.get("content-type") != "application/json":
         return Response(f"{error.detail}\n", error.status_code, error.headers, "text/plain")
     tag = ErrorTag.METHOD_NOT_ALLOWED if error.status_code == 405 else ErrorTag.NOT_FOUND
     what = "does not take this method" if error.status_code == 405 else NOT_OURS if not ours else NOT_KNOWN

@@ -10,7 +10,17 @@ from anyio import to_thread
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sonde.server.kernel.http import Answer, Call, RefusedError, Reply, answer_for, read_body, success
+from sonde.server.kernel.http import (
+    Answer,
+    Call,
+    RefusedError,
+    Reply,
+    accepts_gzip,
+    answer_for,
+    read_body,
+    success,
+    zipped,
+)
 from sonde.server.kernel.ids import new_trace_id
 from sonde.server.kernel.log import traced
 
@@ -32,17 +42,22 @@ class ApiDoor:
         traced(trace_id)
         try:
             call = await _call(scope, receive, self._cap, trace_id)
-            reply = await self._reply(call)
-            answer = success(reply, trace_id=trace_id, request=asked)
+            answer = await self._answer(call, asked)
         except Exception as error:  # noqa: BLE001 - the one place where whatever went wrong becomes an envelope
             answer = answer_for(error, trace_id=trace_id, request=asked)
         await deliver(answer, send)
 
-    async def _reply(self, call: Call) -> Reply:
+    async def _answer(self, call: Call, asked: str) -> Answer:
         if self._hot:
-            return await self._hot(call)
+            return success(await self._hot(call), trace_id=call.trace_id, request=asked)
         assert self._handler is not None  # noqa: S101 - one of the two is given
-        return await to_thread.run_sync(self._handler, call)
+        return await to_thread.run_sync(_answered, self._handler, call, asked)
+
+
+def _answered(handler: Handler, call: Call, asked: str) -> Answer:
+    """A handler's reply as bytes, on the worker's thread: the instances of a repository are megabytes."""
+    answer = success(handler(call), trace_id=call.trace_id, request=asked)
+    return zipped(answer) if accepts_gzip(call.headers.get("accept-encoding", "")) else answer
 
 
 class Lane:

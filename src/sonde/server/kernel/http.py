@@ -4,7 +4,9 @@ No route declares a body model (FastAPI would parse it on the event loop): the d
 worker thread. A handler is a plain function; what it raises becomes an envelope in `answer_for`.
 """
 
+import gzip
 import json
+import re
 import sqlite3
 import zlib
 from collections.abc import AsyncIterator, Mapping
@@ -22,6 +24,8 @@ from sonde.wire.envelope import Envelope, ErrorTag
 
 T = TypeVar("T", bound=WireObject)
 GZIP = frozenset({"gzip", "x-gzip"})
+REFUSED = re.compile(r"q=0(\.0*)?")
+WORTH_ZIPPING = 1400  # bytes: what fits one packet goes as it is
 
 
 @dataclass(frozen=True)
@@ -84,7 +88,7 @@ def decode(cls: type[T], body: bytes) -> T:
 
 
 def _escapes_nul(body: bytes) -> bool:
-    """Whether a `\\u0000` stands behind an even number of backslashes; behind an odd one it is text.
+    """Whether an escaped NUL is a character: behind an odd number of backslashes it is text.
 
     No regular expression: it would take a second for a large body, and no other thread runs meanwhile.
     """
@@ -154,6 +158,24 @@ class Answer:
     status: int
     headers: list[tuple[bytes, bytes]]
     body: bytes
+
+
+def zipped(answer: Answer) -> Answer:
+    """A large answer compressed, for a client that takes gzip. What must not be stored is left: its size would tell of it."""
+    names = {name: value for name, value in answer.headers if name != b"content-length"}
+    if len(answer.body) < WORTH_ZIPPING or b"cache-control" in names:
+        return answer
+    body = gzip.compress(answer.body, 5, mtime=0)
+    told = [*names.items(), (b"content-encoding", b"gzip"), (b"vary", b"Accept-Encoding")]
+    return Answer(answer.status, [(b"content-length", b"%d" % len(body)), *told], body)
+
+
+def accepts_gzip(header: str) -> bool:
+    """Whether an `Accept-Encoding` names gzip and does not refuse it (RFC 9110 §12.5.3)."""
+    if "gzip" not in header.lower():
+        return False
+    offers = [[word.strip().lower() for word in offer.split(";")] for offer in header.split(",")]
+    return any(name in GZIP and not REFUSED.fullmatch("".join(rest)) for name, *rest in offers)
 
 
 def envelope(body: Envelope, headers: Mapping[str, str] | None = None) -> Answer:
