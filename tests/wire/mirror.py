@@ -32,7 +32,7 @@ class Mirror:
         self._learn(path, answers)
         statuses = [status for status, _, _ in answers]
         with self._lock:
-            counted = (method, statuses[0])
+            counted = (method, family(path), statuses[0])
             self.statuses[counted] = self.statuses.get(counted, 0) + 1
             if len(set(statuses)) > 1:
                 said = [json.loads(text or b"{}").get("errorMessage") for _, _, text in answers]
@@ -60,6 +60,14 @@ class Mirror:
             return answer.status, answer.getheaders(), answer.read()
         finally:
             line.close()
+
+
+def family(path):
+    """What a path asks for, whatever the names in it."""
+    plain = path.partition("?")[0].removeprefix("/api/v1/")
+    if plain.startswith("repos/"):
+        return "repos/…/" + next((word for word in ("instances", "locks", "pulls") if f"/{word}" in plain), "?")
+    return "atmos/exec/data/…" if "/exec/data/" in plain else plain
 
 
 @contextmanager

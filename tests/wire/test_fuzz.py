@@ -70,7 +70,39 @@ def test_schemathesis_finds_nothing(mirror, tmp_path):
         ran = schemathesis(address, tmp_path, *chosen)
     (tmp_path / "schemathesis.txt").write_text(ran.stdout)
     print(ran.stdout[-20000:], ran.stderr[-3000:])
-    print(mirror.statuses)
+    print(
+        "\n".join(
+            f"{method} {path} {status}: {count}" for (method, path, status), count in sorted(mirror.statuses.items())
+        )
+    )
     assert mirror.differences == []
     assert ran.returncode == 0
     assert re.search(r"[1-9]\d* generated", ran.stdout)
+
+
+class Spoiled(Mirror):
+    """Fails where the second server alone would: its answer to a lock is another one than the first server's."""
+
+    def __init__(self, servers, spoil):
+        super().__init__(servers)
+        self._spoil, self._turn = spoil, 0
+
+    def _sent(self, *asked):
+        status, headers, text = super()._sent(*asked)
+        self._turn += 1
+        return (self._spoil(self._turn, status), headers, text)
+
+
+PLANTED = {
+    "a 500 on both": lambda _turn, _status: 500,
+    "another status on one": lambda turn, status: status if turn % 2 else 418,
+    "a status that is not described": lambda _turn, _status: 402,
+}
+
+
+@pytest.mark.parametrize("spoil", PLANTED.values(), ids=PLANTED)
+def test_a_planted_fault_is_found(mirror, tmp_path, spoil):
+    with door(Spoiled(mirror.servers[:1] * 2, spoil)) as address:
+        ran = schemathesis(address, tmp_path, "--phases", "fuzzing", "--include-path", "/api/v1/locks/all")
+    assert ran.returncode == 1, ran.stdout
+    assert "Server error" in ran.stdout or "Undocumented status code" in ran.stdout
