@@ -17,11 +17,14 @@ setup: .venv/ready ## make .venv with everything in it
 demo: .venv/ready ## show the whole loop: no account, no network
 	@$(RUN) sonde demo
 
-test: .venv/ready ## all tests, on SQLite and on PostgreSQL
+test: .venv/ready ## the tests, on SQLite and on PostgreSQL
 	@$(RUN) pytest -n auto --dist worksteal
 
 fuzz: .venv/ready ## look longer for faults in the API: schemathesis, and every recording replayed
 	@SONDE_TEST_LONG=1 $(RUN) pytest tests/wire/test_fuzz.py tests/wire/test_replay.py
+
+storm: .venv/ready ## the long tests: the server killed at each of its steps, many examples, real installations
+	@$(RUN) pytest -n auto --dist worksteal -m storm
 
 bench: .venv/ready ## time ourselves beside floors and peers
 	@$(RUN) python -m bench
@@ -35,4 +38,4 @@ check: .venv/ready ## format, lint, types, architecture
 format: .venv/ready ## format and mend what ruff can mend
 	@$(RUN) ruff format . && $(RUN) ruff check --fix .
 
-.PHONY: help setup demo test fuzz bench openapi check format
+.PHONY: help setup demo test fuzz storm bench openapi check format

@@ -222,6 +222,7 @@ def test_wrong_inputs_fail_with_a_sentence_and_are_never_run_as_a_script(act, pl
     assert not list(tmp_path.rglob("owned"))
 
 
+@pytest.mark.storm
 def test_a_missing_sonde_is_installed_in_the_version_asked_for(act, tmp_path):
     uv = Path(sys.executable).with_name("uv")
     wheels = tmp_path / "wheels"

@@ -2,6 +2,7 @@
 
 import pytest
 from crash import Story
+from storm import stormy
 from test_git_commit import BOT, body
 
 from sonde.sandbox import git
@@ -12,6 +13,7 @@ KILLS = [
     for side in ("before", "after")
 ]
 KILLS += [("postgresql", "github.commit.create:after")]
+ALWAYS = {("sqlite", "github.commit.create:after")}
 
 
 def asked(story, token):
@@ -27,7 +29,7 @@ def asked(story, token):
     raise AssertionError(answer)
 
 
-@pytest.mark.parametrize(("database_url", "point"), KILLS, indirect=["database_url"])
+@pytest.mark.parametrize(("database_url", "point"), stormy(KILLS, ALWAYS), indirect=["database_url"])
 def test_a_commit_is_made_once_whenever_the_process_dies(tmp_path, database_url, point):
     story = Story(tmp_path, database_url, crash_at=[point])
     try:

@@ -2,6 +2,7 @@
 
 import pytest
 from crash import Story
+from storm import stormy
 
 from sonde.server.kernel.points import CRASH_POINTS
 
@@ -15,6 +16,13 @@ EFFECTS = [
 KILLS = [("sqlite", point) for point in EVERY_SIDE] + [
     ("postgresql", point) for point in EFFECTS
 ]  # PostgreSQL: where leases matter
+ALWAYS = {  # one of each kind of step; `make storm` kills at all of them
+    ("sqlite", "delivery.receive:after"),
+    ("sqlite", "upload.match:before"),
+    ("sqlite", "github.dispatch:after"),
+    ("postgresql", "effect.result:before"),
+}
+SECOND = ["github.run.find:after", "effect.found:before", "effect.found:after", "engine.start:after"]
 
 
 @pytest.fixture
@@ -38,7 +46,7 @@ def assert_once(told):
     assert [check.conclusion for check in checks] == ["success"]
 
 
-@pytest.mark.parametrize(("database_url", "point"), KILLS, indirect=["database_url"])
+@pytest.mark.parametrize(("database_url", "point"), stormy(KILLS, ALWAYS), indirect=["database_url"])
 def test_a_server_killed_at_a_point_dispatches_comments_and_checks_once(story, point):
     told = story(crash_at=[point])
     told.run()
@@ -47,7 +55,9 @@ def test_a_server_killed_at_a_point_dispatches_comments_and_checks_once(story, p
 
 
 @pytest.mark.parametrize(
-    "second", ["github.run.find:after", "effect.found:before", "effect.found:after", "engine.start:after"]
+    ("database_url", "second"),
+    stormy([(kind, point) for kind in ("sqlite", "postgresql") for point in SECOND], {("postgresql", SECOND[0])}),
+    indirect=["database_url"],
 )
 def test_a_server_killed_again_while_it_looks_for_a_lost_dispatch_still_dispatches_once(story, second):
     told = story(crash_at=["github.dispatch:after", second])
@@ -56,6 +66,7 @@ def test_a_server_killed_again_while_it_looks_for_a_lost_dispatch_still_dispatch
     assert_once(told)
 
 
+@pytest.mark.parametrize("database_url", stormy(["sqlite", "postgresql"], {"sqlite"}), indirect=True)
 def test_every_write_and_call_of_the_story_has_a_row_and_every_row_is_reached(story, tmp_path):
     trace = tmp_path / "points"
     told = story(trace_to=str(trace))

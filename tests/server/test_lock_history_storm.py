@@ -26,6 +26,7 @@ import psycopg
 import pytest
 from crash import serve
 from linear import INFINITY, Op, by_key, linearizable
+from storm import stormy
 from test_lock_history import Call, fences_fall
 from test_lock_history import step as told
 from test_lock_model import Asker, Lock
@@ -86,6 +87,10 @@ def crowd(ports, names, keys, until):
         return [op for done in pool.map(lambda name: client(ports, name, keys, until), names) for op in done]
 
 
+def ready(_):
+    """What a process that imported this file answers."""
+
+
 def free_ports(count):
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     ports = [one.getsockname()[1] for one in sockets]
@@ -108,20 +113,22 @@ class Servers:
         given = {"data_dir": folder, "database_url": url, "github_webhook_secret": "s"}
         process = _processes.Process(target=serve, args=(given, self.ports[number], {}), daemon=True)
         process.start()
+        pause = threading.Event()
         while process.is_alive():
             try:
                 socket.create_connection(("127.0.0.1", self.ports[number]), 1).close()
                 return process
             except OSError:
-                time.sleep(0.02)
+                pause.wait(0.02)
         raise AssertionError((folder / "serve.log").read_text())
 
     def life(self, number):
         return f"replica-{number}-{sum(port == self.ports[number] for port, _, _ in self.kills)}"
 
     def kill_in_turn(self, until, every):
+        pause = threading.Event()
         while len(self.running) > 1 and time.monotonic() + every < until:
-            time.sleep(every)
+            pause.wait(every)
             number, killed = len(self.kills) % len(self.running), time.monotonic()
             self.running[number].kill()
             self.running[number].join()
@@ -131,9 +138,10 @@ class Servers:
 
     def wait_for_its_transactions(self, name):
         """PostgreSQL may still commit what a dead server had sent; after its last backend ended it commits nothing."""
+        pause = threading.Event()
         with psycopg.connect(self.url, autocommit=True) as connection:
             while connection.execute("SELECT 1 FROM pg_stat_activity WHERE application_name = %s", [name]).fetchone():
-                time.sleep(0.005)
+                pause.wait(0.005)
 
     def honest(self, op):
         """A lost operation ends when the server that was asked, killed before the client noticed, could commit no more."""
@@ -161,10 +169,13 @@ def storm(kind, folder, *, seconds, processes, clients, keys=64, every=1.5):
     db.close()
     servers = Servers(folder, url, 1 if kind == "sqlite" else 3)
     try:
-        until = time.monotonic() + seconds
-        killer = threading.Thread(target=servers.kill_in_turn, args=(until, every))
-        killer.start()
         with _processes.Pool(processes) as pool:
+            pool.map(
+                ready, range(processes), chunksize=1
+            )  # a process may take longer to start than a small storm lasts
+            until = time.monotonic() + seconds
+            killer = threading.Thread(target=servers.kill_in_turn, args=(until, every))
+            killer.start()
             crowds = [(servers.ports, names[number::processes], keys, until) for number in range(processes)]
             recorded = [op for done in pool.starmap(crowd, crowds, chunksize=1) for op in done]
         killer.join()
@@ -177,7 +188,7 @@ def wrong_keys(recorded):
     return [key for key, ops in by_key(recorded).items() if not linearizable(ops, Lock(), step)]
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("kind", stormy(["sqlite", "postgresql"], {"postgresql"}))
 def test_the_storm_in_small(kind, tmp_path):
     if not new_database(kind, tmp_path):
         pytest.skip("no PostgreSQL binaries were found (SONDE_TEST_PG_BIN, PATH, /usr/lib/postgresql)")

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from storm import stormy
 
 from sonde.server.auth.model import Actor
 from sonde.server.kernel.db import Database, Tx
@@ -241,5 +242,6 @@ def still(database_url):
     db.close()
 
 
-def test_locks_answer_as_the_model_does(still):
-    check(still, 25)
+@pytest.mark.parametrize("examples", stormy([8, 100], {8}))
+def test_locks_answer_as_the_model_does(still, examples):
+    check(still, examples)

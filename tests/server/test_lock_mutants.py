@@ -5,6 +5,7 @@ import itertools
 
 import pytest
 from hypothesis import Phase
+from storm import stormy
 from test_lock_history import fences_fall, history, not_linearizable, replicas
 from test_lock_model import Still, check, prepare
 
@@ -77,6 +78,7 @@ def caught_by_history(url, rounds=8):
             db.close()
 
 
+@pytest.mark.parametrize("database_url", stormy(["sqlite", "postgresql"], {"sqlite"}), indirect=True)
 @pytest.mark.parametrize("wrong", list(MUTANTS))
 def test_the_model_catches_a_store_in_which(wrong, database_url, monkeypatch):
     plant(monkeypatch, *MUTANTS[wrong])
