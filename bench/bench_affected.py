@@ -1,4 +1,4 @@
-"""What a change touches: `describe affected` after a change of one line, cold and warm."""
+"""What a change touches: `describe affected` after a change of one line, cold, warm, and warm after one more edit."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,4 +16,8 @@ def bench(report: Report, asked: Asked, folder: Path) -> None:
 def _cases(repository: Path) -> Sequence[Case]:
     repositories.change_one_line(repository)
     words = ("describe", "affected", "--format", "json")
-    return Case("describe affected", words, cold=True), Case("describe affected", words)
+    return (
+        Case("describe affected", words, cold=True),
+        Case("describe affected", words),
+        Case("describe affected", words, edited=True),
+    )

@@ -27,11 +27,12 @@ class Asked:
 
 @dataclass(frozen=True)
 class Case:
-    """Names of our commands with their words, and which cache is deleted before each run."""
+    """Names of our commands with their words. Before each run the cache is deleted (`cold`) or one line edited (`edited`)."""
 
     name: str
     words: Sequence[str]
     cold: bool = False
+    edited: bool = False
 
 
 Prepare = Callable[[Path], Sequence[Case]]  # changes the repository as needed, and says what to run in it
@@ -66,15 +67,23 @@ def _commands(cases: Sequence[Case], repository: Path, folder: Path, peer: str |
         home = folder / f"home {prefix}".strip()
         home.mkdir(exist_ok=True)
         for case in cases if program else ():
-            if not (prefix and case.cold):  # of the Go CLI one run in each round stands beside cold and warm
-                before = measure.without_cache(home) if case.cold else None
+            if not (
+                prefix and _plain(case) != case.name
+            ):  # of the Go CLI one run in each round stands beside all of ours
+                before = _before(case, repository, home)
                 argv = (str(program), *case.words)
                 commands.append(Command(prefix + _plain(case), argv, repository, measure.quiet_env(home), before))
     return commands
 
 
 def _plain(case: Case) -> str:
-    return f"{case.name} (cold)" if case.cold else case.name
+    return f"{case.name} (cold)" if case.cold else f"{case.name} (edited)" if case.edited else case.name
+
+
+def _before(case: Case, repository: Path, home: Path) -> Callable[[], object] | None:
+    if case.cold:
+        return measure.without_cache(home)
+    return repositories.editing_one_line(repository) if case.edited else None
 
 
 def _print(report: Report, size: Size, cases: Sequence[Case], samples: Mapping[str, Sequence[Sample]]) -> None:

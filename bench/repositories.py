@@ -4,7 +4,9 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -66,6 +68,13 @@ def change_one_line(repository: Path) -> None:
         )
     manifest.write_text(changed)
     _git(repository, "commit", "-q", "-a", "-m", "change one line")
+
+
+def editing_one_line(repository: Path) -> Callable[[], object]:
+    """Changes the same variable in the working tree, each time to another value of one digit."""
+    manifest, _ = a_stack(repository)
+    digits = cycle("98765432")
+    return lambda: manifest.write_text(re.sub(r"size: \d+", f"size: {next(digits)}", manifest.read_text(), count=1))
 
 
 def _git(repository: Path, *words: str) -> None:

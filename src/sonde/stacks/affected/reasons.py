@@ -102,7 +102,7 @@ def _compared(names: tuple[str, ...], now: Instance, before: Instance | None, ru
     """A section that HEAD does not have is not compared, except for Kubernetes' `validate`; an instance that BASE does
     not have differs in all others.
     """
-    for name in names:
+    for name in names if now is not before else ():
         if name not in now.sections:
             if name == "validate" and now.kind == kinds.KUBERNETES and before and name in before.sections:
                 yield f"stack.{name}"
