@@ -196,7 +196,7 @@ def test_certificates_are_read_once_for_all_requests(tls_plane, pki):
         (lock, 403, "", "another repository"),
         (lock, 404, "LockNotFound", None),
         (push, 404, "", "workspace of the static token"),
-        (push, 500, "", "trace_id"),
+        (push, 500, "", "its log says more"),
         (lock, 409, "LockConflict", None),
     ],
 )

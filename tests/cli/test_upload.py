@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sonde.cli import project, upload
+from sonde.cli import progress, project, upload
 from sonde.cli.errors import ApiError, GitError
 from sonde.cli.log import Log
 from sonde.cli.process import Process
@@ -148,6 +148,61 @@ def test_the_first_chunk_that_fails_ends_the_upload_and_is_named(home, plane):
 def test_a_limit_of_nothing_or_less_means_the_default(home, plane):
     upload.instances(limited(home, -1), [vpc()])
     assert len(plane.seen) == 1
+
+
+OK = (200, {"success": True})
+BUSY = (400, {"success": False, "errorMessage": "no"})
+
+
+@pytest.mark.parametrize(
+    ("script", "told"),
+    [
+        ([BUSY], "Nothing was uploaded."),
+        ([OK, BUSY], "Part 1 of 4 arrived (1 of 4 items); the others were not sent."),
+        ([OK, OK, BUSY], "Parts 1 to 2 of 4 arrived (2 of 4 items); the others were not sent."),
+        ([("close", b"")], "Whether part 1 arrived is not known; the others were not sent."),
+        ([OK, OK, ("close", b"")], "Parts 1 to 2 of 4 arrived (2 of 4 items); whether part 3 did is not known;"),
+    ],
+)
+def test_an_upload_that_breaks_off_says_what_arrived_and_how_to_send_it_again(home, plane, script, told):
+    home = limited(home, 300)
+    home = home._replace(process=home.process._replace(argv=("list", "instances", "--upload", "-s", "a b")))
+    plane.says(*script)
+    with pytest.raises(ApiError) as caught:
+        upload.instances(home, [vpc(f"stack{number}", pro={"note": "x" * 100}) for number in range(4)])
+    assert caught.value.hints[-1].startswith(told)
+    assert caught.value.hints[-1].endswith("Send all of them again: sonde list instances --upload -s 'a b'")
+
+
+def test_a_long_upload_shows_how_far_it_is_as_a_bar_on_a_terminal_and_as_lines_in_a_log(home):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    for err, shown in (
+        (io.StringIO(), "Uploading part 2 of 4 (1 of 8 instances).\n"),
+        (Terminal(), f"\r\033[K[{'█' * 9}{'░' * 15}] part 2 of 4, 3 of 8 instances\r\033[K"),
+    ):
+        with progress.part(home.process._replace(stderr=err), 1, [3, 1, 2, 2], "instances"):
+            pass
+        assert err.getvalue() == shown
+
+
+@pytest.mark.parametrize(
+    "reply", [(200, b"<html>Sign in</html>"), (200, {"success": False, "errorMessage": "no room"})]
+)
+def test_an_answer_that_only_its_status_calls_a_success_is_doubted_once(home, plane, reply):
+    plane.says(reply)
+    upload.instances(limited(home, 300), [vpc(f"stack{number}", pro={"note": "x" * 100}) for number in range(4)])
+    assert home.process.stderr.getvalue().count("Counted as accepted, but") == 1
+
+
+def test_a_proxy_that_refuses_the_size_is_told_apart_from_the_control_plane(home, plane):
+    plane.says((413, b"<html>Request Entity Too Large</html>"))
+    with pytest.raises(ApiError) as caught:
+        upload.instances(home, [vpc()])
+    assert "settings.pro.max_payload_bytes" in caught.value.hints[0]
+    assert caught.value.hints[-1] == "Nothing was uploaded. Send it again: sonde"
 
 
 @pytest.mark.parametrize(

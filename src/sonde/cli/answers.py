@@ -11,6 +11,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from sonde.cli import shown
 from sonde.cli.errors import DecodeError, RefusedError
 from sonde.cli.transport import Answer
 
@@ -100,11 +101,10 @@ def refusal(answer: Answer, *, operation: str = "", static: bool = False) -> Ref
         said = read(answer.body, PROBLEMS)
     except DecodeError:
         text = f"failed to unmarshal API response: HTTP status: {answer.status} {answer.reason}"
-        wrong_place = [f"Is {answer.url} a control plane's? Check ATMOS_PRO_BASE_URL and ATMOS_PRO_ENDPOINT."]
         return RefusedError(
             f"{operation}{text}",
             status=answer.status,
-            hints=wrong_place if answer.status in (404, 405) else hints(answer.status, static=static),
+            hints=[*not_ours(answer), *(hints(answer.status, static=static) if answer.status < 500 else ())],
         )
     message = said.message or f"API request failed with status {said.status or answer.status}"
     problems = tuple(dict.fromkeys(said.data.get("validationErrors", ())))
@@ -113,10 +113,45 @@ def refusal(answer: Answer, *, operation: str = "", static: bool = False) -> Ref
         status=answer.status,
         tag=said.tag,
         trace_id=said.trace_id,
-        hints=hints(answer.status, said.tag, message, about_settings=about_settings, static=static),
+        hints=hints(answer.status, said.tag, message, about_settings=about_settings, static=static)
+        if answer.status < 500 or said.trace_id
+        else ["The control plane failed; its log says more."],
     )
     refused.context = said.context
     return refused
+
+
+def not_ours(answer: Answer) -> tuple[str, ...]:
+    """What to look at when an answer is not an envelope: most often something else answered."""
+    where = shown.address(answer.url)
+    if answer.body.lstrip()[:1] == b"{":
+        return (f"The answer of {where} is cut short or damaged: look at the proxies in between.",)
+    if answer.status == 413:
+        return (
+            f"Something in front of {where} refuses a body of this size. Raise its limit, or set "
+            "`settings.pro.max_payload_bytes` in atmos.yaml below it: then the upload goes in smaller parts.",
+        )
+    if answer.status >= 500:
+        return (
+            f"The answer is not the control plane's own: a proxy in front of {where} cannot reach it, or it starts.",
+        )
+    return (
+        f"Is {where} a control plane's? What answered is none, perhaps a proxy or a page to sign in. "
+        "Check ATMOS_PRO_BASE_URL and ATMOS_PRO_ENDPOINT.",
+    )
+
+
+def doubt(answer: Answer) -> str:
+    """Why an answer whose status says success may be none: then it is told, although the protocol counts it as one."""
+    if not answer.body.strip():
+        return ""
+    try:
+        envelope = _fields(_parsed(answer.body), ENVELOPE, "")
+    except DecodeError:
+        return "Counted as accepted, but the answer is not a control plane's: is this its address?"
+    if envelope.get("success") is False:
+        return f"Counted as accepted, but the control plane says: {envelope.get('errorMessage') or 'success is false'}"
+    return ""
 
 
 def _described(message: str, problems: tuple[str, ...], trace_id: str) -> str:

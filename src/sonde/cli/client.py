@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from sonde import __version__
-from sonde.cli import answers, transport
+from sonde.cli import answers, shown, transport
 from sonde.cli.errors import ApiError, DecodeError, NoAnswerError, RefusedError, SignInError
 from sonde.cli.log import Log
 from sonde.cli.process import Process
@@ -27,6 +27,7 @@ USER_AGENT = f"atmos/1.227.0 (linux; amd64) sonde/{__version__}"
 RUN_ID_HEADER = "X-Atmos-Pro-Run-Id"  # additive: the Go CLI sends no run id
 DELAYS = (1.0, 2.0, 4.0)  # seconds between the attempts
 EXCHANGE_HEADER_TIMEOUT = 15.0
+NO_ANSWER = "Is {} the control plane, and does it run? `sonde pro config` shows where this address comes from."
 
 T = TypeVar("T")
 
@@ -40,6 +41,7 @@ class Session:
         self.log = log
         self.wire = wire or Transport(process.env)
         self.token = settings.token
+        self.doubted = False  # whether it was told that the server's answers look like another's
 
     @property
     def is_static(self) -> bool:
@@ -65,7 +67,11 @@ class Session:
         }
         if self.settings.run_id:
             headers[RUN_ID_HEADER] = self.settings.run_id
-        return transport.send(Request(method, self.settings.url(path), headers, body), self.wire)
+        try:
+            return transport.send(Request(method, self.settings.url(path), headers, body), self.wire)
+        except NoAnswerError as error:
+            error.hints = (*error.hints, NO_ANSWER.format(shown.address(self.settings.url("").rstrip("/"))))
+            raise
 
 
 def open_session(settings: ProSettings, process: Process, log: Log) -> Session:
@@ -83,7 +89,7 @@ def open_session(settings: ProSettings, process: Process, log: Log) -> Session:
     except RefusedError as error:
         raise error.prefixed("failed to exchange OIDC token for Atmos token: ") from error
     if not settings.token and not session.token:
-        log.warning("The control plane signed us in with an empty token.", server=settings.base_url)
+        log.warning("The control plane signed us in with an empty token.", server=shown.address(settings.base_url))
     return session
 
 
@@ -127,6 +133,7 @@ def _accepted(session: Session, answer: Answer, shape: answers.Shape, what: str)
     except DecodeError as error:
         if answer.status >= 400:
             raise answers.refusal(answer, operation=what, static=session.is_static) from error
+        error.hints = answers.not_ours(answer)
         raise error.prefixed("failed to unmarshal API response: ") from error
     if not said.success:
         raise answers.refusal(answer, operation=what, static=session.is_static)
@@ -147,6 +154,10 @@ def accepted(session: Session, operation: str, method: str, path: str, body: byt
     """One attempt whose HTTP status decides. Raises RefusedError or NoAnswerError."""
     answer = session.send(method, path, body)
     if 200 <= answer.status < 400:
+        doubt = "" if session.doubted else answers.doubt(answer)
+        if doubt:
+            session.doubted = True
+            session.log.warning(doubt, url=shown.address(answer.url), status=answer.status)
         return answer
     server_failed = f"HTTP {answer.status}: " if answer.status >= 500 else ""
     raise answers.refusal(answer, operation=f"{operation}: {server_failed}", static=session.is_static)

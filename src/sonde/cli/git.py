@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from sonde.cli import shown
 from sonde.cli.errors import GitError
 
 SCP = re.compile(r"(?:[^@/:]+@)?(?P<host>[^/:]+):(?P<path>(?!//).+)")
@@ -82,12 +83,12 @@ def parse_remote(url: str) -> Repository:
         raise GitError(
             f"failed to get repository info: repository host '{host}' not supported",
             hints=[
-                f"The git remote is `{url}`. Locks and uploads need a remote on a host: git remote set-url origin …"
+                f"The git remote is `{shown.address(url)}`. Locks and uploads need a remote on a host: git remote set-url origin …"
             ],
         )
     parts = [part for part in path.removesuffix("/").removesuffix(".git").split("/") if part]
     if len(parts) < 2:
-        raise GitError(f"failed to get repository info: {url} does not name an owner and a repository")
+        raise GitError(f"failed to get repository info: {shown.address(url)} does not name an owner and a repository")
     if host in AZURE_HOSTS:
         return Repository(url=url, host=AZURE_HOSTS[0], owner=parts[parts[0] == "v3"], name=parts[-1])
     cut = len(parts) - 1 if is_gitlab(host) else 1

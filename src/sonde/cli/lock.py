@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from sonde.cli import client, git, options, process, project
-from sonde.cli.errors import ApiError, CliError, NoAnswerError, RefusedError
+from sonde.cli.errors import ApiError, CliError, DecodeError, NoAnswerError, RefusedError
 from sonde.cli.process import Process
 from sonde.wire import locks
 
@@ -74,7 +74,7 @@ def _waited(session: client.Session, request: locks.LockRequest, timeout: float)
 
 def explained(error: ApiError, *, waiting: bool) -> ApiError:
     """A lock that was not granted: what may have happened, and what to do."""
-    if isinstance(error, NoAnswerError) and error.sent:
+    if (isinstance(error, NoAnswerError) and error.sent) or isinstance(error, DecodeError):
         error.hints = (*error.hints, MAYBE_LOCKED)
     if isinstance(error, RefusedError) and error.tag == "LockConflict" and not waiting:
         error.hints = (*error.hints, CAN_WAIT)

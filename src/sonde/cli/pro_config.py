@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from sonde.cli import options, process, project
+from sonde.cli import options, process, project, shown
 from sonde.stacks.config import ProSettings, Value
 
 SECRET = frozenset({"token", "oidc_request_token"})
@@ -18,11 +18,11 @@ SECRET = frozenset({"token", "oidc_request_token"})
 def config(ctx: click.Context, form: str) -> None:
     world = process.current()
     pro = project.load(world, options.flags_of(ctx)).config.pro
-    shown = [_row(name, value) for name, value in _values(pro)]
+    found = [_row(name, value) for name, value in _values(pro)]
     if form == "json":
-        world.stdout.write(json.dumps(shown, indent=2) + "\n")
+        world.stdout.write(json.dumps(found, indent=2) + "\n")
         return
-    rows = [("setting", "value", "from"), *((row["setting"], row["value"], row["from"]) for row in shown)]
+    rows = [("setting", "value", "from"), *((row["setting"], row["value"], row["from"]) for row in found)]
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
     for name, value, origin in rows:
         world.stdout.write(f"{name.ljust(widths[0])}  {value.ljust(widths[1])}  {origin}".rstrip() + "\n")
@@ -38,7 +38,7 @@ def _row(name: str, value: Value) -> dict[str, Any]:
     unset = not value.text
     return {
         "setting": name,
-        "value": "(not set)" if unset else masked(value.text) if name in SECRET else value.text,
+        "value": "(not set)" if unset else masked(value.text) if name in SECRET else shown.address(value.text),
         "from": "" if unset else value.origin,
     }
 
@@ -53,9 +53,9 @@ def sign_in(pro: ProSettings) -> str:
     if pro.token.text:
         if pro.base_url.is_default:
             return "No call is made: a static token needs an explicit base_url (ATMOS_PRO_BASE_URL)."
-        return f"Calls go to {pro.url} with the static token."
+        return f"Calls go to {shown.address(pro.url)} with the static token."
     if not (pro.oidc_request_url.text and pro.oidc_request_token.text):
         return "Calls cannot sign in: there is neither a token nor GitHub's OIDC (`permissions: id-token: write`)."
     if not pro.workspace_id.text:
         return "Calls cannot sign in: GitHub's OIDC is there, but no workspace_id (ATMOS_PRO_WORKSPACE_ID)."
-    return f"Calls go to {pro.url} and sign in by GitHub's OIDC for workspace {pro.workspace_id.text}."
+    return f"Calls go to {shown.address(pro.url)} and sign in by GitHub's OIDC for workspace {pro.workspace_id.text}."

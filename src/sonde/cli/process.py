@@ -20,6 +20,14 @@ class Process(NamedTuple):
     stderr: TextIO
     now: Callable[[], float]
     sleep: Callable[[float], None]
+    argv: tuple[str, ...] = ()  # the command as it was called, without the program
+
+    @property
+    def command(self) -> str:
+        """What to type to run this again."""
+        from shlex import join
+
+        return join(["sonde", *self.argv])
 
 
 def enter(folder: str, start: Path) -> None:
@@ -45,4 +53,5 @@ def current() -> Process:
         stderr=sys.stderr,
         now=time.time,
         sleep=time.sleep,
+        argv=tuple(sys.argv[1:]),
     )

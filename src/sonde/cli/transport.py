@@ -18,6 +18,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
+from sonde.cli import shown
 from sonde.cli.errors import ApiError, NoAnswerError
 
 TIMEOUT = 30.0  # seconds for a whole attempt: connect, send, and the answer to its last byte
@@ -136,9 +137,9 @@ def _address(request: Request) -> SplitResult:
         where = urlsplit(request.url)
         _ = where.port
     except ValueError as error:
-        raise ApiError(f'failed to create request: parse "{request.url}": {error}') from error
+        raise ApiError(f'failed to create request: parse "{shown.address(request.url)}": {error}') from error
     if not where.scheme:
-        raise ApiError(f'failed to create request: parse "{request.url}": missing protocol scheme')
+        raise ApiError(f'failed to create request: parse "{shown.address(request.url)}": missing protocol scheme')
     if where.scheme not in ("http", "https"):
         raise _failed(request, f'unsupported protocol scheme "{where.scheme}"')
     if not where.hostname:
@@ -284,7 +285,8 @@ def _unpacked(body: bytes) -> bytes:
 
 
 def _failed(request: Request, cause: str) -> NoAnswerError:
-    return NoAnswerError(f'failed to make request: {request.method.capitalize()} "{request.url}": {cause}')
+    where = shown.address(request.url)
+    return NoAnswerError(f'failed to make request: {request.method.capitalize()} "{where}": {cause}')
 
 
 CAUSES: tuple[tuple[type[Exception], str], ...] = (  # in the words that the Go client's users know; first match wins

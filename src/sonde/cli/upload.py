@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 from uuid import uuid4
 
-from sonde.cli import client, git, project, transport
+from sonde.cli import client, git, progress, project, transport
 from sonde.cli.errors import ApiError, GitError
 from sonde.cli.git import Repository
 from sonde.cli.log import Log
@@ -193,19 +193,25 @@ def _send(home: Project, operation: str, path: str, upload: Any, name: str, item
     chunks = cut(encoded, limit=limit, overhead=len(transport.encode(codec.to_json(upload))))
     session = project.session(home)
     batch = str(uuid4())
-    what = "failed to upload stacks: " if name == "stacks" else f"failed to upload {name}: "
+    what = f"failed to upload {name}: "
+    items_are, sizes = "components" if name == "stacks" else name, [len(chunk) for chunk in chunks]
     for index, chunk in enumerate(chunks):
         part = (
             replace(upload, batch_id=batch, batch_index=index, batch_total=len(chunks)) if len(chunks) > 1 else upload
         )
         body = codec.to_json(part) | {name: [items[at] for at in chunk]}
-        if len(chunks) > 1:
-            home.log.info("Uploading in parts.", part=f"{index + 1}/{len(chunks)}", items=len(chunk))
-        try:
-            client.upload(session, operation, "POST", path, transport.encode(body))
-        except ApiError as error:
-            number = f"failed to send chunk {index + 1}/{len(chunks)} (batch_id={batch}): " if len(chunks) > 1 else ""
-            raise error.prefixed(f"{number}{what}") from error
+        with progress.part(home.process, index, sizes, items_are):
+            try:
+                client.upload(session, operation, "POST", path, transport.encode(body))
+            except ApiError as error:
+                number = (
+                    f"failed to send chunk {index + 1}/{len(chunks)} (batch_id={batch}): " if len(chunks) > 1 else ""
+                )
+                error.hints = (
+                    *error.hints,
+                    progress.how_to_resume(home.process, error, index, sizes),
+                )
+                raise error.prefixed(f"{number}{what}") from error
 
 
 def cut(sizes: Sequence[int], *, limit: int, overhead: int) -> list[list[int]]:
