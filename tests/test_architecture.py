@@ -20,6 +20,7 @@ CONTINENTS = {
 # domains of the server, in order: each may import those before it (docs/adr/0006), the kernel always
 DOMAINS = (
     "workspaces",
+    "audit",
     "auth",
     "chunks",
     "locks",

@@ -1,6 +1,7 @@
 """The whole schema: importing this module imports every domain's tables into `metadata`."""
 
 from sonde.server.affected import store as affected
+from sonde.server.audit import store as audit
 from sonde.server.auth import permission_store as permissions
 from sonde.server.auth import store as auth
 from sonde.server.chunks import store as chunks
@@ -20,6 +21,7 @@ from sonde.server.workspaces import store as workspaces
 
 STORES = (
     workspaces,
+    audit,
     auth,
     permissions,
     chunks,

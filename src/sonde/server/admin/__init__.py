@@ -2,12 +2,16 @@
 
 import click
 
-from sonde.server.admin.frame import HELP, as_json, database, say
+from sonde.server.admin.audit import audit
+from sonde.server.admin.frame import HELP, as_json, database, operator, say
 from sonde.server.admin.lock import lock
 from sonde.server.admin.permission import permission
 from sonde.server.admin.repo import repo
+from sonde.server.admin.session import session
 from sonde.server.admin.token import token
 from sonde.server.admin.workspace import workspace
+from sonde.server.audit.model import SERVER, Change
+from sonde.server.audit.service import record
 from sonde.server.main import load
 from sonde.server.web import signin
 
@@ -30,10 +34,12 @@ def group() -> None:
 def sign_in_link(*, as_json: bool) -> None:
     """Print a link that lets one browser into the pages. It works once, for 24 hours."""
     address = load({}).url
-    with database() as db:
-        link = f"{address}/login?token={signin.offer(db)}"
+    with database() as db, db.write("admin.change") as tx:
+        link = f"{address}/login?token={signin.offered(tx)}"
+        target = ("sign-in link", "")
+        record(tx, Change(SERVER, "auth.sign_in_link_created", operator(), target, "It works once, for 24 hours"))
     say({"url": link}, link, machine=as_json)
 
 
-for part in (workspace, repo, permission, token, lock):
+for part in (workspace, repo, permission, session, token, lock, audit):
     group.add_command(part)

@@ -1,6 +1,8 @@
 """What every `sonde admin` command shares: the database, its options, and how it says what it did."""
 
 import json
+import os
+import pwd
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -8,6 +10,7 @@ from typing import Any
 import click
 from sqlalchemy.exc import SQLAlchemyError
 
+from sonde.server.audit.model import Actor
 from sonde.server.kernel.db import Database, DatabaseUrlError
 from sonde.server.main import load
 from sonde.server.migrate import SchemaMismatchError, require_current
@@ -77,3 +80,13 @@ def linked(tx: Any, workspace_id: str, full_name: str) -> Repository:
             f"{full_name!r} is not linked to {workspace_id}; link it: sonde admin repo add OWNER/NAME …"
         )
     return found
+
+
+def operator() -> Actor:
+    """Who runs the command, for the audit log: the user of this machine."""
+    number = os.getuid()
+    try:
+        name = pwd.getpwuid(number).pw_name
+    except KeyError:  # a container's user may have no name
+        name = f"uid {number}"
+    return Actor("admin", str(number), name)

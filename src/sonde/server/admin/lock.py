@@ -2,7 +2,9 @@
 
 import click
 
-from sonde.server.admin.frame import HELP, as_json, database, linked, printable, say
+from sonde.server.admin.frame import HELP, as_json, database, linked, operator, printable, say
+from sonde.server.audit.model import Change
+from sonde.server.audit.service import record
 from sonde.server.locks import service as locks
 
 
@@ -21,6 +23,14 @@ def lock_release(key: str, workspace_id: str, reason: str, *, as_json: bool) -> 
     owner, name, instance = [*key.split("/", 2), "", ""][:3]
     with database() as db, db.write("admin.change") as tx:
         ended = locks.release_by_admin(tx, linked(tx, workspace_id, f"{owner}/{name}"), instance, reason)
+        if ended is not None:
+            facts = {"fence": ended.fence, "holder": ended.holder.name, "reason": reason}
+            record(
+                tx,
+                Change(
+                    workspace_id, "lock.deleted", operator(), ("lock", ended.id), f"{ended.key} was released", facts
+                ),
+            )
     if ended is None:
         raise click.ClickException(f"{key!r} is not locked; the page /locks lists what is")
     facts = {

@@ -2,12 +2,16 @@
 
 import click
 
-from sonde.server.admin.frame import HELP, as_json, database, linked, say
+from sonde.server.admin.frame import HELP, as_json, database, linked, operator, say
+from sonde.server.audit.model import Change
+from sonde.server.audit.service import record
 from sonde.server.auth import permission_store, permissions
 from sonde.server.auth.decide import described
 from sonde.server.auth.model import Grant, Permission
 from sonde.server.auth.patterns import PatternError, check
+from sonde.server.kernel.db import Tx
 from sonde.server.kernel.ids import new_id
+from sonde.server.workspaces.model import Repository
 
 of_workspace = click.option("--workspace", "workspace_id", required=True, metavar="ws_…", help="The workspace.")
 of_repository = click.option("--repo", "full_name", required=True, metavar="OWNER/NAME", help="The repository.")
@@ -82,7 +86,9 @@ def permission_add(
         row, changed = permissions.add(
             tx, Grant(new_id("perm", tx.now), repository.id, name, **patterns, strangers=strangers)
         )
-    done = f"{repository.full_name} gives {name} to: {described(row)}"
+        done = f"{repository.full_name} gives {name} to: {described(row)}"
+        if changed:
+            _record(tx, repository, row, "assigned", done)
     say({**_facts(row), "changed": changed}, done if changed else f"{done} (it did already)", machine=as_json)
 
 
@@ -102,4 +108,11 @@ def permission_remove(row_id: str, workspace_id: str, full_name: str, *, as_json
                 f"{repository.full_name} has no row {row_id!r}; sonde admin permission list shows them"
             )
         permissions.remove(tx, row)
-    say(_facts(row), f"{repository.full_name} gives {row.permission} no longer to: {described(row)}", machine=as_json)
+        done = f"{repository.full_name} gives {row.permission} no longer to: {described(row)}"
+        _record(tx, repository, row, "removed", done)
+    say(_facts(row), done, machine=as_json)
+
+
+def _record(tx: Tx, repository: Repository, row: Grant, verb: str, description: str) -> None:
+    change = ("permission", row.id), description, {"repository": repository.full_name, **_facts(row)}
+    record(tx, Change(repository.workspace_id, f"permission.{verb}", operator(), *change))

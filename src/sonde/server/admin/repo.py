@@ -4,8 +4,11 @@ import re
 
 import click
 
-from sonde.server.admin.frame import HELP, as_json, database, linked, say, standing
+from sonde.server.admin.frame import HELP, as_json, database, linked, operator, say, standing
+from sonde.server.audit.model import Change
+from sonde.server.audit.service import record
 from sonde.server.auth.permissions import link
+from sonde.server.kernel.db import Tx
 from sonde.server.kernel.ids import new_id
 from sonde.server.locks.model import MAX_TTL
 from sonde.server.workspaces import store as workspaces
@@ -51,8 +54,11 @@ def repo_add(
             owner,
             name,
             installation,
+            known.min_lock_ttl if known else 0,
         )
         link(tx, made)
+        if made != known:
+            _record(tx, made, "updated" if known else "imported", f"{full_name} (GitHub's number {repository_id})")
     facts = {
         "id": made.id,
         "workspaceId": workspace_id,
@@ -62,6 +68,11 @@ def repo_add(
         "installationId": installation,
     }
     say(facts, f"Repository {full_name} is linked to {workspace_id} as {made.id}", machine=as_json)
+
+
+def _record(tx: Tx, repository: Repository, verb: str, description: str) -> None:
+    target = ("repository", repository.id)
+    record(tx, Change(repository.workspace_id, f"github.repository_{verb}", operator(), target, description))
 
 
 @repo.command("set", context_settings=HELP)
@@ -85,5 +96,7 @@ def repo_set(full_name: str, workspace_id: str, min_lock_ttl: int, *, as_json: b
     with database() as db, db.write("admin.change") as tx:
         found = linked(tx, workspace_id, full_name)
         workspaces.set_min_lock_ttl(tx, found.id, min_lock_ttl)
+        if found.min_lock_ttl != min_lock_ttl:
+            _record(tx, found, "settings_changed", f"min_lock_ttl of {found.full_name} is {min_lock_ttl} seconds now")
     facts = {"id": found.id, "repository": found.full_name, "minLockTtl": min_lock_ttl}
     say(facts, f"Locks of {found.full_name} live at least {min_lock_ttl} seconds", machine=as_json)

@@ -3,11 +3,14 @@
 import click
 from sqlalchemy.exc import IntegrityError
 
-from sonde.server.admin.frame import HELP, as_json, database, linked, printable, say, standing
+from sonde.server.admin.frame import HELP, as_json, database, linked, operator, printable, say, standing
+from sonde.server.audit.model import Change
+from sonde.server.audit.service import record
 from sonde.server.auth import store as auth
 from sonde.server.auth.model import EVERY, Permission
 from sonde.server.auth.store import StaticToken
 from sonde.server.kernel.ids import new_id, new_secret
+from sonde.wire.times import wire_time
 
 
 @click.group(context_settings=HELP)
@@ -50,6 +53,8 @@ def token_create(
             auth.put_token(tx, made, secret)
         except IntegrityError as error:
             raise click.ClickException("the token could not be stored; try again") from error
+        of = {"repository": full_name, "permissions": sorted(made.granted), "expiresAt": made.expires_at}
+        record(tx, Change(workspace_id, "token.created", operator(), ("token", made.id), f"Static token {name!r}", of))
     facts = {
         "id": made.id,
         "token": secret,
@@ -64,3 +69,44 @@ def token_create(
         f"{secret}\nIt works for {full_name or workspace_id} for {days} days. It is not shown again.",
         machine=as_json,
     )
+
+
+@token.command("list", context_settings=HELP)
+@click.option("--workspace", "workspace_id", required=True, metavar="ws_…", help="The workspace.")
+@as_json
+def token_list(workspace_id: str, *, as_json: bool) -> None:
+    """Show the tokens of a workspace, newest first. Their secrets are stored nowhere."""
+    with database() as db, db.read() as tx:
+        standing(tx, workspace_id)
+        rows, now = auth.tokens_of(tx, workspace_id), tx.now
+    facts = [
+        {
+            "id": row.id,
+            "name": row.name,
+            "state": "revoked" if row.revoked_at is not None else "expired" if row.expires_at <= now else "live",
+            "expiresAt": wire_time(row.expires_at),
+            "permissions": row.granted.split(),
+        }
+        for row in rows
+    ]
+    lines = [f"{one['id']}  {one['state']}  {one['name']}, until {one['expiresAt']}" for one in facts]
+    say({"tokens": facts}, "\n".join(lines) or "There is no token", machine=as_json)
+
+
+@token.command("revoke", context_settings=HELP)
+@click.argument("token_id", metavar="tok_…")
+@click.option("--workspace", "workspace_id", required=True, metavar="ws_…", help="The workspace.")
+@as_json
+def token_revoke(token_id: str, workspace_id: str, *, as_json: bool) -> None:
+    """End a token at once. What it has locked stays locked."""
+    with database() as db, db.write("admin.change") as tx:
+        standing(tx, workspace_id)
+        ended = auth.revoke_token(tx, workspace_id, token_id)
+        if ended is None:
+            raise click.ClickException(
+                f"no token {token_id!r} lives in {workspace_id}; sonde admin token list shows them"
+            )
+        record(
+            tx, Change(workspace_id, "token.revoked", operator(), ("token", token_id), f"Static token {ended.name!r}")
+        )
+    say({"revoked": token_id}, f"{token_id} ({ended.name}) works no longer", machine=as_json)

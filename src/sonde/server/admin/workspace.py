@@ -4,7 +4,9 @@ import re
 
 import click
 
-from sonde.server.admin.frame import HELP, as_json, database, printable, say, standing
+from sonde.server.admin.frame import HELP, as_json, database, operator, printable, say, standing
+from sonde.server.audit.model import Change
+from sonde.server.audit.service import record
 from sonde.server.kernel.ids import new_id
 from sonde.server.workspaces import store as workspaces
 from sonde.server.workspaces.model import Workspace
@@ -34,6 +36,7 @@ def workspace_create(name: str, workspace_id: str | None, *, as_json: bool) -> N
         )
         if known is None:
             workspaces.put_workspace(tx, made)
+            record(tx, Change(made.id, "workspace.created", operator(), ("workspace", made.id), f"Workspace {name}"))
         elif known.name != name or (workspace_id and known.id != workspace_id):
             raise click.ClickException(
                 f"workspace {known.id} is named {known.name!r} already; ids and names are given once"
@@ -58,8 +61,12 @@ def workspace_set(workspace_id: str, *, strict_drift: bool, as_json: bool) -> No
       sonde admin workspace set ws_… --strict-drift
     """  # noqa: D301 - \b is the control character by which click keeps these lines as they are
     with database() as db, db.write("admin.change") as tx:
-        standing(tx, workspace_id)
+        before = standing(tx, workspace_id)
         workspaces.set_strict_drift(tx, workspace_id, strict=strict_drift)
+        if before.strict_drift != strict_drift:
+            setting = f"strict_drift is {str(strict_drift).lower()} now"
+            target = ("workspace", workspace_id)
+            record(tx, Change(workspace_id, "workspace.settings_changed", operator(), target, setting))
     does = "refuses inventories in which" if strict_drift else "marks instances whose"
     say(
         {"id": workspace_id, "strictDrift": strict_drift},

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NewType
 
+from sonde.server.audit import model as audit
 from sonde.server.workspaces.model import Repository
 
 UnverifiedJwt = NewType("UnverifiedJwt", str)
@@ -101,3 +102,14 @@ class Claimant:
     session_id: str
     token_sha256: str
     permission: Permission
+
+
+def who(actor: Actor) -> audit.Actor:
+    """The actor of a request, for the audit log."""
+    return audit.Actor("job" if actor.claims else "token", actor.credential_id, actor.name)
+
+
+def about(actor: Actor) -> dict[str, Any]:
+    """What the token of a job says about it, for the audit log."""
+    names = ("repository", "run_id", "run_attempt", "event_name", "ref", "workflow_ref", "environment", "actor_id")
+    return {name: actor.claims[name] for name in names if name in actor.claims}

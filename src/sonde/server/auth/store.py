@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Row, Table, Text, delete, select
+from sqlalchemy import BigInteger, Column, ForeignKey, Row, Table, Text, delete, select, update
+from sqlalchemy.sql import ColumnElement
 
 from sonde.server.auth.model import EVERY, Actor, SignedClaims
 from sonde.server.kernel.db import Tx, metadata
@@ -179,6 +180,37 @@ def live_token(tx: Tx, secret: str) -> StaticToken | None:
         )
     )
     return _token(row) if row else None
+
+
+def tokens_of(tx: Tx, workspace_id: str) -> Sequence[Row[Any]]:
+    """Every static token of a workspace, newest first; their secrets are nowhere."""
+    mine = tokens.c.workspace_id == workspace_id
+    return tx.all(select(tokens).where(mine).order_by(tokens.c.created_at.desc(), tokens.c.id))
+
+
+def revoke_token(tx: Tx, workspace_id: str, token_id: str) -> Row[Any] | None:
+    """End a static token now; None where the workspace has none of that id that lives."""
+    mine = (tokens.c.id == token_id, tokens.c.workspace_id == workspace_id)
+    live = (tokens.c.revoked_at.is_(None), tokens.c.expires_at > tx.now)
+    return tx.one(update(tokens).where(*mine, *live).values(revoked_at=tx.now).returning(tokens))
+
+
+def sessions_of(tx: Tx, workspace_id: str, repository_id: str | None) -> Sequence[Row[Any]]:
+    """The sessions of a workspace, or of one of its repositories, that live; newest first."""
+    return tx.all(select(sessions).where(*_live(tx, workspace_id, repository_id)).order_by(sessions.c.id.desc()))
+
+
+def revoke_sessions(tx: Tx, workspace_id: str, repository_id: str | None, session_id: str | None) -> Sequence[Row[Any]]:
+    """End sessions that live: one by its id, or all of a repository, or all of the workspace. Those that ended by it."""
+    chosen = _live(tx, workspace_id, repository_id)
+    if session_id is not None:
+        chosen = (*chosen, sessions.c.id == session_id)
+    return tx.all(update(sessions).where(*chosen).values(revoked_at=tx.now).returning(sessions.c.id, sessions.c.name))
+
+
+def _live(tx: Tx, workspace_id: str, repository_id: str | None) -> tuple[ColumnElement[bool], ...]:
+    mine = (sessions.c.workspace_id == workspace_id, sessions.c.revoked_at.is_(None), sessions.c.expires_at > tx.now)
+    return mine if repository_id is None else (*mine, sessions.c.repository_id == repository_id)
 
 
 def keys(tx: Tx) -> Sequence[Row[Any]]:

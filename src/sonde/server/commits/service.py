@@ -6,7 +6,9 @@ wins, and a try that read a later head sees the commit of the one before. So no 
 was lost may follow at once.
 """
 
-from sonde.server.auth.model import Actor
+from sonde.server.audit.model import Change
+from sonde.server.audit.service import record
+from sonde.server.auth.model import Actor, about, who
 from sonde.server.commits import comment, decide, store
 from sonde.server.commits.model import CommitRow, CommitState, No, Wanted
 from sonde.server.github import store as effects
@@ -46,9 +48,12 @@ def commit(db: Database, github: GitHub, actor: Actor, wanted: Wanted) -> str:
     _look_at_pull(github, wanted)
     sha = _made(db, github, wanted, row)
     with db.write("commit.result") as tx:
-        store.sent(tx, wanted.key, sha)
+        first = store.sent(tx, wanted.key, sha)
         if wanted.comment:
             effects.want(tx, comment.effect(wanted, sha))
+        if first:
+            told = f"{sha} on {wanted.branch} of {wanted.repository.full_name}, pull request {wanted.number}"
+            record(tx, Change(actor.workspace_id, "commit.created", who(actor), ("commit", sha), told, about(actor)))
     log.info("commit.made", sha=sha, repository=wanted.repository.full_name, number=wanted.number)
     return sha
 

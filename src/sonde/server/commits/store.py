@@ -54,10 +54,11 @@ def sending(tx: Tx, key: str, head: str) -> CommitRow:
     return _row(tx.run(update(commits).where(commits.c.key == key).values(**changes).returning(commits)).one())
 
 
-def sent(tx: Tx, key: str, sha: str) -> None:
-    """The commit stands; who says so first is right."""
+def sent(tx: Tx, key: str, sha: str) -> bool:
+    """The commit stands; who says so first is right, and hears that he was."""
     mine = (commits.c.key == key, commits.c.state != CommitState.SENT)
-    tx.run(update(commits).where(*mine).values(state=CommitState.SENT, sha=sha, because="", updated_at=tx.now))
+    done = update(commits).where(*mine).values(state=CommitState.SENT, sha=sha, because="", updated_at=tx.now)
+    return tx.run(done).rowcount == 1
 
 
 def failed(tx: Tx, key: str, because: str) -> None:

@@ -71,6 +71,7 @@ CRASH_POINTS: Mapping[str, Point] = {
     "github.installation": Point("an installation is asked whether it is suspended", story=False),
     "github.repository": Point("a repository is asked for its number", story=False),
     "github.policy": Point("a trust policy is read", story=False),
+    "sts.minted": Point("who got tokens for private sources is written down, before the job gets them", story=False),
     "github.sts.token": Point("a token for private sources is minted", story=False),
     # not of the loop
     "admin.change": Point("an administrator's command", story=False),

@@ -3,9 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TypeVar
+from typing import TypeGuard, TypeVar
 
-from sonde.server.auth.model import Actor, Claimant
+from sonde.server.audit.model import Change
+from sonde.server.audit.service import record
+from sonde.server.auth.model import Actor, Claimant, about, who
 from sonde.server.auth.service import admitted, repository_for
 from sonde.server.kernel.db import Grouped, Tx
 from sonde.server.kernel.http import RefusedError
@@ -146,11 +148,12 @@ class Ending:
 
     name: Name
     by: Holder
+    actor: Actor
 
 
 def _ending(tx: Tx, actor: Actor, key: str) -> Ending:
     repository, instance = _located(tx, actor, key)
-    return Ending((repository.id, instance), _holder(actor, repository))
+    return Ending((repository.id, instance), _holder(actor, repository), actor)
 
 
 def _end_all(tx: Tx, wishes: Sequence[Ending]) -> list[Released | NotReleased]:
@@ -158,6 +161,11 @@ def _end_all(tx: Tx, wishes: Sequence[Ending]) -> list[Released | NotReleased]:
     for turn in _turns([wish.name for wish in wishes]):
         for at, decision in zip(turn, _end_turn(tx, [wishes[at] for at in turn]), strict=True):
             decisions[at] = decision
+    forced = [(wishes[at].actor, one.lock) for at, one in decisions.items() if _is_forced(one)]
+    for actor, lock in sorted(
+        forced, key=lambda pair: pair[0].workspace_id
+    ):  # in one order whoever adds rows to two logs
+        _record_forced(tx, actor, lock)
     return [decisions[at] for at in range(len(wishes))]
 
 
@@ -198,6 +206,17 @@ def _turns(names: Sequence[Name]) -> list[list[int]]:
             turns.append([])
         turns[turn].append(at)
     return turns
+
+
+def _is_forced(decision: Released | NotReleased) -> TypeGuard[Released]:
+    """Whether it was against the holder's will. Only that is a row of the audit log; each key has a history of its own."""
+    return isinstance(decision, Released) and decision.kind == "forced"
+
+
+def _record_forced(tx: Tx, actor: Actor, lock: LockRow) -> None:
+    facts = {"fence": lock.fence, "holder": lock.holder.name, "holderRun": lock.holder.run_id}
+    told = f"{lock.key} was released, though {lock.holder.name} held it"
+    record(tx, Change(actor.workspace_id, "lock.deleted", who(actor), ("lock", lock.id), told, facts | about(actor)))
 
 
 def release_by_admin(tx: Tx, repository: Repository, instance: str, reason: str) -> LockRow | None:

@@ -5,6 +5,9 @@ from typing import Any
 from urllib.parse import quote
 
 from sonde.server.affected import pages as uploads
+from sonde.server.audit import model as audit
+from sonde.server.audit.model import Change
+from sonde.server.audit.service import record
 from sonde.server.dispatches import store as triggers
 from sonde.server.dispatches.model import State, Trigger, TriggerState
 from sonde.server.github import store as effects
@@ -143,6 +146,11 @@ def allow(db: Database, visitor: Visitor, call: Call) -> View | Goto:
         if trigger is None or not here or trigger.number != whole(call.parameters["number"]):
             return missing(f"There is no trigger {wanted} of this pull request.", tx.now)
         done = service.allow(tx, trigger.id, visitor.name)
+        if done:
+            repository = next(one for one in linked if one.id == trigger.repository_id)
+            told = f"{repository.full_name} #{trigger.number} may run at {trigger.sha}"
+            actor = audit.Actor("visitor", visitor.session_id, visitor.name)
+            record(tx, Change(repository.workspace_id, "pull_request.allowed", actor, ("trigger", trigger.id), told))
     log.info("trigger.allowed", trigger=trigger.id, sha=trigger.sha, session=visitor.session_id, changed=done)
     owner, name = (quote(call.parameters[part]) for part in ("owner", "repo"))
     return Goto(f"/{owner}/{name}/pull/{trigger.number}")

@@ -4,7 +4,9 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from sonde.server.auth.model import Actor
+from sonde.server.audit.model import Change
+from sonde.server.audit.service import record
+from sonde.server.auth.model import Actor, about, who
 from sonde.server.github.client import GitHub, RejectedError
 from sonde.server.github.model import Installation
 from sonde.server.kernel.db import Database
@@ -70,7 +72,20 @@ def tokens(db: Database, github: GitHub, actor: Actor, request: StsRequest, poli
         for source, policy in answers
         if source.repository is not None and isinstance(policy, Policy)
     ]
-    return StsAnswer(tuple(_minted(github, actor, trusted, installations)), excluded)
+    minted = tuple(_minted(github, actor, trusted, installations))
+    if minted:
+        _record(db, actor, minted, policy_name)
+    return StsAnswer(minted, excluded)
+
+
+def _record(db: Database, actor: Actor, minted: Sequence[GitHubToken], policy_name: str) -> None:
+    """Write down who may read what, before the job hears of it; what a token is stays unsaid."""
+    sources = sorted(name for token in minted for name in token.repositories or ())
+    facts = {"policy": policy_name, "sources": sources, "expiresAt": [token.expires_at for token in minted]}
+    told = f"{len(minted)} read-only token(s) for {', '.join(sources)[:1000]}"
+    with db.write("sts.minted") as tx:
+        target = ("repository", actor.repository.id if actor.repository else "")
+        record(tx, Change(actor.workspace_id, "sts.minted", who(actor), target, told, facts | about(actor)))
 
 
 def _sources(db: Database, actor: Actor, names: Sequence[str] | None) -> list[Source]:

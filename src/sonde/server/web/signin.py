@@ -4,7 +4,7 @@ import hmac
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from sonde.server.kernel.db import Database
+from sonde.server.kernel.db import Database, Tx
 from sonde.server.kernel.ids import new_id, new_secret
 from sonde.server.web import store
 from sonde.server.web.model import Visitor
@@ -15,10 +15,15 @@ SESSION_LIFE = 7 * 24 * 60 * 60 * 1000  # milliseconds
 
 def offer(db: Database) -> str:
     """A new token for a sign-in link. It works once, for 24 hours; only its digest is stored."""
-    token = new_secret()
     with db.write("page.session") as tx:
-        store.purge(tx)
-        store.put_token(tx, token, tx.now + TOKEN_LIFE)
+        return offered(tx)
+
+
+def offered(tx: Tx) -> str:
+    """The same, in a transaction of the caller's."""
+    token = new_secret()
+    store.purge(tx)
+    store.put_token(tx, token, tx.now + TOKEN_LIFE)
     return token
 
 
