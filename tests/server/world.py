@@ -16,6 +16,7 @@ from sonde.server import jobs
 from sonde.server.app import make_app
 from sonde.server.auth import permissions
 from sonde.server.auth.model import Grant, Permission
+from sonde.server.kernel.patience import PatientProtocol
 from sonde.server.settings import Settings
 from sonde.server.wiring import build
 from sonde.server.workspaces import store as workspaces
@@ -99,7 +100,10 @@ class Server:
             prepare(self.site.db)
         app = make_app(self.site, ManualEngine())
         self._served = Served(
-            uvicorn.Config(app, port=0, host="127.0.0.1", log_config=None, lifespan="on"), "server-under-test"
+            uvicorn.Config(
+                app, http=PatientProtocol, ws="none", port=0, host="127.0.0.1", log_config=None, lifespan="on"
+            ),
+            "server-under-test",
         )
         self.url = f"http://127.0.0.1:{self._served.port}"
 

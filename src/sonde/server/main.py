@@ -16,6 +16,7 @@ from sonde.server.app import make_app
 from sonde.server.engine import Engine
 from sonde.server.kernel import log as logs
 from sonde.server.kernel.log import log
+from sonde.server.kernel.patience import PatientProtocol
 from sonde.server.settings import Settings
 from sonde.server.web import signin
 from sonde.server.wiring import Site
@@ -84,6 +85,13 @@ def _serve(site: Site) -> None:
         )
     log.info("server.starting", address=address, database=site.db.dialect, pid=os.getpid())
     config = uvicorn.Config(
-        app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=20, lifespan="on"
+        app,
+        http=PatientProtocol,
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=20,
+        lifespan="on",
     )
     uvicorn.Server(config).run(sockets=[sock])

@@ -17,9 +17,10 @@ class Refusal:
 
 REFUSALS: Mapping[ErrorTag, Refusal] = {
     ErrorTag.BAD_REQUEST: Refusal(
-        (400, 415, 422),
+        (400, 408, 415, 422, 431),
         "The body, the query, a lock key or a ttl is not valid; a part of an upload that came in parts; "
-        "415: a content encoding other than gzip; 422: GitHub refused what was asked of it.",
+        "408: the rest of the request did not come; 415: a content encoding other than gzip; "
+        "422: GitHub refused what was asked of it; 431: headers over 64 KiB.",
         "The message names the field and what it must be.",
     ),
     ErrorTag.DRIFT_DETECTION: Refusal(
