@@ -10,12 +10,20 @@ from sonde.cli.affected_base import Base
 from sonde.cli.affected_output import Output, as_uploaded
 from sonde.cli.affected_question import Question
 from sonde.cli.describe_stacks import function_flags
-from sonde.cli.options import flags_of, global_flags
+from sonde.cli.options import examples, flags_of, global_flags
 from sonde.stacks.affected.items import View
 from sonde.stacks.affected.spacelift import with_admin_stacks
 
 
-@click.command(name="affected")
+@click.command(
+    name="affected",
+    epilog=examples(
+        "sonde describe affected --base main",
+        "sonde describe affected --upload                  # tell the control plane, in a job of a pull request",
+        "sonde describe affected --include-dependents --format matrix --output-file $GITHUB_OUTPUT",
+        codes="0 compared, and uploaded if asked to; 1 wrong manifests, refused or no answer; 128 no such base.",
+    ),
+)
 @affected_question.affected_flags
 @click.option("--include-settings", is_flag=True, help="Also the settings of each component.")
 @click.option(

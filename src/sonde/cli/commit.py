@@ -22,7 +22,14 @@ BRANCH = re.compile(r"[\w.\-/]+", re.ASCII)
 ACTORS = ("ATMOS_GITHUB_USERNAME", "GITHUB_ACTOR", "GITHUB_USERNAME")  # the first that is set counts
 
 
-@click.command(help="Commit what is staged through the control plane's GitHub App, so that CI runs on it.")
+@click.command(
+    help="Commit what is staged through the control plane's GitHub App, so that CI runs on it.",
+    epilog=options.examples(
+        "sonde pro commit -m 'terraform fmt' --add '*.tf'",
+        "sonde pro commit -A -m 'update the docs' --comment 'Formatted by CI.'",
+        codes="0 committed, or nothing to commit; 1 refused; 128 git failed.",
+    ),
+)
 @click.option("-m", "--message", default="", help=f"Commit message, up to {commits.MAX_MESSAGE} bytes.")
 @click.option("--comment", default="", help=f"Comment on the pull request, up to {commits.MAX_COMMENT} bytes.")
 @click.option("--add", "pattern", default="", help='Stage the files of a pattern first, such as "*.tf".')

@@ -108,8 +108,9 @@ class ToolError(CliError):
 def run(command: click.Command, argv: Sequence[str], *, prog: str, env: Mapping[str, str], stderr: TextIO) -> int:
     """Run a click command and return the process's exit code; an error is written to `stderr` as stacks.md §13 shows.
 
-    A command returns None or an exit code. Bugs are not caught: their traceback is what a report needs.
+    `--no-color` anywhere among the arguments means the same as NO_COLOR. A command returns None or an exit code. Bugs are not caught: their traceback is what a report needs.
     """
+    env = {**env, "NO_COLOR": "1"} if "--no-color" in argv else env
     try:
         result = command.main(args=list(argv), prog_name=prog, standalone_mode=False)
     except click.Abort:

@@ -10,7 +10,7 @@ import click
 from sonde.cli import inventory, process, tables
 from sonde.cli.describe_stacks import function_flags, options_of
 from sonde.cli.errors import CliError
-from sonde.cli.options import flags_of, global_flags
+from sonde.cli.options import examples, flags_of, global_flags
 from sonde.stacks import rows
 from sonde.stacks.config import Config
 from sonde.stacks.discovery import NoManifestsError
@@ -150,7 +150,14 @@ def components(ctx: click.Context, /, **given: Any) -> None:
     _show([row for row in chosen if all(test(row) for test in tests)], config, given, tables.COMPONENTS)
 
 
-@click.command(name="instances")
+@click.command(
+    name="instances",
+    epilog=examples(
+        "sonde list instances -s 'prod*' --format json",
+        "sonde list instances --upload   # tell the control plane, on push to the default branch",
+        codes="0 listed, and uploaded if asked to; 1 wrong manifests, refused or no answer.",
+    ),
+)
 @click.option("-s", "--stack", default="", help="Only in stacks that match this pattern.")
 @click.option("--filter", "predicate", default="", help="A yq predicate over the rows.")
 @click.option("--query", default="", hidden=True)

@@ -20,7 +20,7 @@ MAYBE_LOCKED = (
     "`sonde pro unlock` releases it."
 )
 CAN_WAIT = "`sonde pro lock --wait` waits until it is free; `sonde pro locks` shows who holds what."
-COMPONENT = click.option("-c", "--component", "flag", help="The component to lock.")
+COMPONENT = click.option("-c", "--component", "flag", help="The component, as an argument or by this flag.")
 STACK = click.option("-s", "--stack", default="", help="The stack, by its name or its manifest.")
 MESSAGE = click.option("-m", "--message", default="", help="Shown to whoever meets the lock [Locked by Atmos].")
 WAIT = click.option("--wait", is_flag=True, help="While another holds the lock, wait for it.")
@@ -29,7 +29,18 @@ TIMEOUT = click.option(
 )
 
 
-@click.command(help="Lock a component in a stack, so that nothing is dispatched onto it.")
+CODES = "0 done; 1 refused, or no answer"
+
+
+@click.command(
+    help="Lock a component in a stack, so that nothing is dispatched onto it.",
+    epilog=options.examples(
+        "sonde pro lock vpc -s prod/us-east-1",
+        "sonde pro lock vpc -s prod --ttl 900 -m 'rotating keys'",
+        "sonde pro lock vpc -s prod --wait --timeout 600   # stands in the queue for at most ten minutes",
+        codes=f"{CODES}; 124 not free within --timeout.",
+    ),
+)
 @click.argument("component", required=False)
 @COMPONENT
 @STACK
@@ -81,7 +92,10 @@ def explained(error: ApiError, *, waiting: bool) -> ApiError:
     return error.prefixed("failed to lock stack ")
 
 
-@click.command(help="Release the lock of a component in a stack.")
+@click.command(
+    help="Release the lock of a component in a stack.",
+    epilog=options.examples("sonde pro unlock vpc -s prod/us-east-1", codes=f"{CODES}, or nothing was locked."),
+)
 @click.argument("component", required=False)
 @COMPONENT
 @STACK

@@ -23,7 +23,8 @@ GLOBAL: tuple[tuple[str, ...], ...] = (
     ("--settings-list-merge-strategy", "How lists are merged: replace, append or merge."),
 )
 # Flags of every command that change nothing here: where they would, the Go CLI draws for a terminal, or asks on one.
-WITHOUT_EFFECT = ("--pager", "--mask", "--interactive", "--heatmap", "--force-color", "--force-tty", "--no-color")
+WITHOUT_EFFECT = ("--pager", "--mask", "--interactive", "--heatmap", "--force-color", "--force-tty")
+NO_COLOUR = "--no-color"  # which `errors.run` sees
 STARTED_IN = "sonde.cli.started_in"  # in the context that all commands of a call share
 REPEATED = frozenset({"--config", "--config-path", "--profile"})
 
@@ -33,7 +34,7 @@ def global_flags(command: F) -> F:
     for name, text in reversed(GLOBAL):
         several = name in REPEATED
         command = click.option(name, expose_value=False, callback=_collect, multiple=several, help=text)(command)
-    for name in WITHOUT_EFFECT:
+    for name in (*WITHOUT_EFFECT, NO_COLOUR):
         command = click.option(name, expose_value=False, is_flag=False, flag_value="true", hidden=True)(command)
     command = click.option("--redirect-stderr", expose_value=False, hidden=True)(command)
     chdir = click.option(
@@ -49,7 +50,13 @@ def hidden_parameters() -> list[click.Parameter]:
         for name, _ in GLOBAL
     ]
     chdir = click.Option(["-C", "--chdir"], expose_value=False, is_eager=True, callback=_chdir, hidden=True)
-    return [*parameters, chdir]
+    return [*parameters, chdir, click.Option([NO_COLOUR], expose_value=False, is_flag=True, hidden=True)]
+
+
+def examples(*lines: str, codes: str = "") -> str:
+    """What stands below the options of a command: calls that work as they are, and what its exit codes mean."""
+    text = "\b\nExamples:\n" + "".join(f"  {line}\n" for line in lines)
+    return f"{text}\n\b\nExit codes: {codes}" if codes else text
 
 
 def _collect(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:

@@ -1,6 +1,7 @@
 """`sonde pro`: stack locks and commits on the control plane. Each command is imported only when it is called."""
 
 from sonde.cli.lazy import LazyGroup, Table
+from sonde.cli.options import examples
 
 COMMANDS: Table = {
     "lock": ("sonde.cli.lock:lock", "Lock a component in a stack."),
@@ -12,4 +13,10 @@ COMMANDS: Table = {
     "config": ("sonde.cli.pro_config:config", "Show the settings for the control plane and where each comes from."),
 }
 
-group = LazyGroup(name="pro", table=COMMANDS, help="Lock, unlock and report to the control plane.")
+EXAMPLES = examples(
+    "sonde pro config                                # which server, as whom, and which file or variable says so",
+    "sonde pro lock vpc -s prod/us-east-1            # and sonde pro unlock …",
+    "sonde pro with-lock vpc -s prod -- make deploy  # unlocks whatever happens",
+)
+
+group = LazyGroup(name="pro", table=COMMANDS, help="Lock, unlock and report to the control plane.", epilog=EXAMPLES)

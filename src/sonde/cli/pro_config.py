@@ -11,7 +11,13 @@ from sonde.stacks.config import ProSettings, Value
 SECRET = frozenset({"token", "oidc_request_token"})
 
 
-@click.command(name="config", help="Show the settings for the control plane and where each comes from.")
+@click.command(
+    name="config",
+    help="Show the settings for the control plane and where each comes from. Secrets are masked.",
+    epilog=options.examples(
+        "sonde pro config", "ATMOS_PRO_BASE_URL=https://sonde.example.com sonde pro config --format json"
+    ),
+)
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", help="table or json.")
 @options.global_flags
 @click.pass_context

@@ -19,6 +19,9 @@ HEADINGS = ("STACK", "COMPONENT", "STATUS", "LAST COMMAND", "EXIT CODE", "LAST R
 @click.command(
     name="status",
     help="Show the status of this repository's instances.\n\nWith --pull, how far a pull request is and why it waits.",
+    epilog=options.examples(
+        "sonde pro status", "sonde pro status vpc -s prod --format json", "sonde pro status --pull 41"
+    ),
 )
 @click.argument("component", required=False, default="")
 @click.option("-s", "--stack", default="", help="Only this stack.")

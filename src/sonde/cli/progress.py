@@ -16,7 +16,7 @@ def part(process: Process, index: int, sizes: Sequence[int], what: str) -> Itera
         yield
         return
     err, done, total = process.stderr, sum(sizes[:index]), sum(sizes)
-    if not err.isatty():
+    if not err.isatty() or process.env.get("TERM") == "dumb":
         err.write(f"Uploading part {index + 1} of {len(sizes)} ({sizes[index]} of {total} {what}).\n")
         err.flush()
         yield

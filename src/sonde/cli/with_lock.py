@@ -29,6 +29,11 @@ EXAMPLE = "sonde pro with-lock vpc -s prod -- sonde terraform apply vpc -s prod"
 @click.command(
     name="with-lock",
     help="Run a command while a component in a stack is locked.\n\nIt ends with the command's exit code.",
+    epilog=options.examples(
+        EXAMPLE,
+        "sonde pro with-lock vpc -s prod --wait -- make deploy",
+        codes="the command's own; 1 refused; 124 not free within --timeout; 127 no such command.",
+    ),
     context_settings={"allow_interspersed_args": True},
 )
 @click.argument("component")
