@@ -14,6 +14,7 @@ SCRUBS = (
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "TIME"),
     (r"(trg|run)_[0-9A-Z]{26}", r"\1_ID"),
     (r"https://localhost:\d+", "GITHUB"),
+    (r'"misconfigured": "[^"]{40,}"', '"misconfigured": "SENTENCE"'),
 )
 
 
@@ -69,8 +70,7 @@ INSTANCES = """\
    "componentType": "terraform",
    "enabled": true,
    "driftEnabled": true,
-   "misconfigured": "drift detection is enabled and cannot run: add settings.pro.drift_detection.detect.workflows \
-and settings.pro.drift_detection.remediate.workflows, a map of workflow file names",
+   "misconfigured": "SENTENCE",
    "status": "unknown",
    "lastCommand": null,
    "exitCode": null,
@@ -154,3 +154,13 @@ def test_a_read_answers_every_name_in_its_order_and_our_client_understands_it(st
     data = read(story, path)
     assert scrubbed(data) == golden
     assert scrubbed(to_json(from_json(cls, data))) == golden
+
+
+def test_a_refused_lock_says_who_has_it_and_where_one_stands(story):
+    world, token, _ = story
+    key = {"key": "acme/infra/dev/other"}
+    held = world.server.request("POST", "/api/v1/locks", body=key, token=token).body
+    assert list(held["context"]) == ["holder", "expiresAt", "fence"]
+    waits = world.server.request("POST", "/api/v1/locks/wait", body=key, token=token).body
+    assert list(waits["context"]) == ["position", "waiter", "holder", "expiresAt", "fence"]
+    assert (waits["context"]["position"], waits["context"]["holder"], waits["context"]["fence"]) == (1, "test", 1)

@@ -16,7 +16,7 @@ from sonde.wire.bounds import BOUNDS, FORMS, FULL_NAME, NEEDED
 from sonde.wire.calls import CALLS, Described, Next, refusals_of
 from sonde.wire.codec import json_name
 from sonde.wire.envelope import ErrorTag
-from sonde.wire.locks import LockAnswer
+from sonde.wire.locks import LockAnswer, LockStands
 from sonde.wire.refusals import REFUSALS
 
 Json = dict[str, Any]
@@ -159,9 +159,11 @@ def _refusals(method: str, path: str, parts: Parts) -> dict[str, Json]:
 
 
 def _refused(status: int, tags: list[ErrorTag], parts: Parts) -> Json:
-    own = {
+    own: Json = {
         "properties": {"status": {"const": status}, "errorTag": {"enum": [str(tag) for tag in tags]}},
     }
+    if status == 409 and ErrorTag.LOCK_CONFLICT in tags:
+        own["properties"]["context"] = _reference(LockStands, parts, asked=False)
     names = ["X-Trace-Id", *(["Retry-After"] if status == 503 else [])]
     name = ".".join([str(status), *tags])
     parts.responses[name] = {

@@ -96,3 +96,17 @@ class LocksAnswer:
 
     JSON: ClassVar[Mapping[str, str]] = {}
     NULLABLE: ClassVar[frozenset[str]] = frozenset()
+
+
+@dataclass(frozen=True)
+class LockStands:
+    """The `context` of a refused lock: who has it until when, and where the asker stands in the queue, if he waits."""
+
+    position: int | None = None
+    waiter: str | None = None
+    holder: str | None = None
+    expires_at: str | None = None
+    fence: int | None = None
+
+    JSON: ClassVar[Mapping[str, str]] = {"expires_at": "expiresAt"}
+    NULLABLE: ClassVar[frozenset[str]] = frozenset()

@@ -1,5 +1,7 @@
 """`POST` and `DELETE /api/v1/locks`."""
 
+from dataclasses import replace
+
 from sonde.server.auth.model import Actor, Claimant
 from sonde.server.auth.service import repository_for
 from sonde.server.kernel.db import Database
@@ -7,10 +9,18 @@ from sonde.server.kernel.http import Call, RefusedError, Reply, decode
 from sonde.server.kernel.log import log
 from sonde.server.locks import service, store
 from sonde.server.locks.decide import described
-from sonde.server.locks.model import MAX_KEYS, Granted, Held, LockRow, NotReleased, Waiting
+from sonde.server.locks.model import MAX_KEYS, Granted, Held, LockRow, NotReleased
 from sonde.wire.codec import to_json
 from sonde.wire.envelope import ErrorTag
-from sonde.wire.locks import LockAllRequest, LockAnswer, LockRequest, LocksAnswer, UnlockRequest, WaitRequest
+from sonde.wire.locks import (
+    LockAllRequest,
+    LockAnswer,
+    LockRequest,
+    LocksAnswer,
+    LockStands,
+    UnlockRequest,
+    WaitRequest,
+)
 from sonde.wire.reads import LockSeen, LocksSeen
 from sonde.wire.times import wire_time
 
@@ -56,7 +66,7 @@ def lock_all(db: Database, actor: Actor, call: Call) -> Reply:
 
 
 def _conflict(held: LockRow) -> RefusedError:
-    context = {"holder": held.holder.name, "expiresAt": wire_time(held.expires_at), "fence": held.fence}
+    context = to_json(_standing(held))
     return RefusedError(409, ErrorTag.LOCK_CONFLICT, f"Stack is already locked: {described(held)}", context=context)
 
 
@@ -69,22 +79,19 @@ def wait(db: Database, actor: Actor, call: Call) -> Reply:
     ).result()
     if isinstance(result, Granted):
         return _granted(result, actor, request.key)
+    standing = _standing(result.lock) if result.lock else LockStands()
     log.info("lock.waits", key=request.key, waiter=result.waiter, position=result.position)
     raise RefusedError(
         409,
         ErrorTag.LOCK_CONFLICT,
         f"You are number {result.position} of those who wait for {request.key}."
         + (f" {described(result.lock)}" if result.lock else ""),
-        context=_place(result),
+        context=to_json(replace(standing, position=result.position, waiter=result.waiter)),
     )
 
 
-def _place(waiting: Waiting) -> dict[str, object]:
-    place: dict[str, object] = {"position": waiting.position, "waiter": waiting.waiter}
-    if waiting.lock is None:
-        return place
-    lock = waiting.lock
-    return {**place, "holder": lock.holder.name, "expiresAt": wire_time(lock.expires_at), "fence": lock.fence}
+def _standing(lock: LockRow) -> LockStands:
+    return LockStands(holder=lock.holder.name, expires_at=wire_time(lock.expires_at), fence=lock.fence)
 
 
 def _granted(result: Granted, actor: Actor, key: str) -> Reply:
