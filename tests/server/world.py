@@ -73,6 +73,9 @@ class ManualEngine:
     def nudge(self):
         pass
 
+    def arrived(self):
+        pass
+
     def stop(self):
         pass
 

@@ -70,7 +70,7 @@ class ByMethod:
         await self._doors["GET" if scope["method"] == "HEAD" else scope["method"]](scope, receive, send)
 
 
-def make_app(site: Site, engine: Engine) -> FastAPI:
+def make_app(site: Site, engine: Engine) -> ASGIApp:
     """The application of one server."""
 
     @asynccontextmanager
@@ -88,7 +88,6 @@ def make_app(site: Site, engine: Engine) -> FastAPI:
     doors = _doors(site, engine)
     webhook = ApiDoor(WEBHOOK_CAP, hot=partial(_webhook, site, engine))
     app.add_middleware(CollapseSlashes)
-    app.add_middleware(Lane, doors={("POST", WEBHOOKS): webhook} | {at: doors[at] for at in doors if _is_hot(at)})
     app.mount(PREFIX.rstrip("/"), _api(doors))
     for path in OLD_PATHS:
         mine = {method: door for (method, where), door in doors.items() if where == PREFIX + path}
@@ -99,7 +98,7 @@ def make_app(site: Site, engine: Engine) -> FastAPI:
     _add_pages(app, site, engine)
     app.add_exception_handler(HTTPException, _not_routed)
     app.add_exception_handler(Exception, _crashed)
-    return app
+    return Lane(app, {("POST", WEBHOOKS): webhook} | {at: doors[at] for at in doors if _is_hot(at)})
 
 
 def _doors(site: Site, engine: Engine) -> dict[tuple[str, str], ApiDoor]:
@@ -183,7 +182,7 @@ def _authorized(site: Site, engine: Engine, route: ApiRoute | GitHubRoute, call:
 
 async def _webhook(site: Site, engine: Engine, call: Call) -> Reply:
     reply = await webhooks.github(site.db, site.settings.github_webhook_secret, call)
-    engine.nudge()
+    engine.arrived()
     return reply
 
 

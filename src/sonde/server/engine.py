@@ -5,6 +5,7 @@ be replaced by another engine behind the same three functions (docs/adr/0004-the
 """
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 
 from sonde.server import jobs
@@ -17,6 +18,8 @@ from sonde.server.kernel.log import log
 from sonde.server.webhooks import store as deliveries
 
 PURGE_EVERY = 3_600_000  # milliseconds
+WORK, REST = 0.02, 0.06  # seconds that a lane works, and then waits while requests burst in: it gets a quarter at least
+BURST = 500  # hot writes a second from which on requests are a burst
 LONGEST_PAUSE = 10.0  # seconds between two looks while the database is away
 
 
@@ -47,9 +50,13 @@ class Engine:
             lane.thread.start()
 
     def nudge(self) -> None:
-        """Something arrived: look now."""
+        """Something changed: look now."""
         for lane in self._lanes:
             lane.wake.set()
+
+    def arrived(self) -> None:
+        """A delivery is in the inbox: our rows first, and GitHub if anything follows from it."""
+        self._lanes[0].wake.set()
 
     def stop(self) -> None:
         """Finish the items at hand, then stop."""
@@ -88,6 +95,7 @@ class _Lane:
     ) -> None:
         self._name, self._loop, self._table, self._poll = name, loop, table, poll
         self._stop, self._quiet, self._changed = stop, quiet, changed
+        self._turn = _Turn(loop.db, stop)
         self.wake = threading.Event()
         self.thread = threading.Thread(target=self._run, name=f"engine-{name}", daemon=True)
         self._failures = 0
@@ -98,7 +106,7 @@ class _Lane:
             if self._stop.is_set():  # after the clear: `stop` sets this first, then wakes
                 return
             try:
-                changed = jobs.pump(self._loop, self._table, self._stop.is_set)
+                changed = jobs.pump(self._loop, self._table, self._turn.over)
                 self._quiet()
             except Exception as error:  # noqa: BLE001 - the lane must outlive whatever one round meets
                 self._wait_out(error)
@@ -121,3 +129,23 @@ class _Lane:
         else:
             log.error("engine.stumbled", lane=self._name, again_in_seconds=pause, exc_info=error)
             self._stop.wait(pause)
+
+
+class _Turn:
+    """Whose turn the interpreter is: who is accepted waits for an answer, what the engine does can wait a moment.
+
+    So while requests burst in, a lane rests after it has worked for a while. The rest is short, and nothing lengthens it.
+    """
+
+    def __init__(self, db: Database, stop: threading.Event) -> None:
+        self._db, self._stop = db, stop
+        self._began, self._asked = time.monotonic(), 0
+
+    def over(self) -> bool:
+        """Asked between two items: rest if it is time to; whether the engine is to stop."""
+        worked, asked = time.monotonic() - self._began, self._db.asked
+        if worked > WORK:
+            if (asked - self._asked) / worked > BURST:
+                self._stop.wait(REST)
+            self._began, self._asked = time.monotonic(), self._db.asked
+        return self._stop.is_set()

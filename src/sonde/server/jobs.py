@@ -5,7 +5,7 @@ where it cannot be done.
 that dies anywhere leaves work that the next pump finds (decisions.md, Shape), and several replicas may pump at once.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from sonde.server.affected import service as affected
@@ -48,13 +48,15 @@ class Loop:
 class Job:
     """`due` reads ids of rows, `run` does one of them and says whether anything changed.
 
-    `park` takes a row out of what is due and writes where people see it why: it raised TRIES times in a row.
+    `park` takes a row out of what is due and writes where people see it why: it raised TRIES times in a row. `together`
+    does several and returns which; what it leaves is tried again with it, and by `run` where it does none.
     """
 
     name: str
     due: Callable[[Loop, Tx, int], Sequence[str]]
     run: Callable[[Loop, str], bool]
     park: Callable[[Loop, Tx, str, str], None]
+    together: Callable[[Loop, Sequence[str]], Collection[str]] | None = None
 
 
 def _deliver(loop: Loop, slot: str) -> bool:
@@ -80,6 +82,7 @@ OUR_ROWS: tuple[Job, ...] = (
         lambda _, tx, limit: deliveries.waiting(tx, limit),
         lambda loop, guid: webhooks.process(loop.db, guid, loop.handlers),
         lambda _, tx, guid, because: deliveries.finish(tx, guid, "failed", because),
+        together=lambda loop, guids: webhooks.process_together(loop.db, guids, loop.handlers),
     ),
     Job(
         "uploads",
@@ -136,13 +139,26 @@ def pump(loop: Loop, table: Sequence[Job] = JOBS, stopping: Callable[[], bool] =
                 stumbled = {item: one for (name, item), one in stumbles.every(tx).items() if name == job.name}
                 resting = {item for item, one in stumbled.items() if one.retry_at > tx.now}
                 due = job.due(loop, tx, BATCH + len(resting))  # resting rows must not crowd the others out
+            done = _together(loop, job, [item for item in due if item not in stumbled], stopping)
+            changed += len(done)
             for item in due:
                 if stopping():
                     return changed
-                changed += item not in resting and _one(loop, job, item, item in stumbled)
+                changed += item not in resting and item not in done and _one(loop, job, item, item in stumbled)
         if changed == before:
             break
     return changed
+
+
+def _together(loop: Loop, job: Job, items: Sequence[str], stopping: Callable[[], bool]) -> set[str]:
+    """The items that the job did several at a time."""
+    done: set[str] = set()
+    while job.together and len(left := [item for item in items if item not in done]) > 1 and not stopping():
+        more = job.together(loop, left)
+        if not more:
+            break
+        done.update(more)
+    return done
 
 
 def _one(loop: Loop, job: Job, item: str, stumbled: bool) -> bool:  # noqa: FBT001 - private

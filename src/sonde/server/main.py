@@ -21,6 +21,8 @@ from sonde.server.settings import Settings
 from sonde.server.web import signin
 from sonde.server.wiring import Site
 
+SWITCH = 0.0005  # seconds that a thread may keep the interpreter from the loop and the writer; Python's own 5 ms is a commit's time
+
 
 @click.command(
     epilog="Settings come from SONDE_* variables: docs/settings.md. Exit codes: docs/exit-codes.md.",
@@ -69,6 +71,7 @@ def _run(settings: Settings) -> None:
 
 def _serve(site: Site) -> None:
     settings = site.settings
+    sys.setswitchinterval(SWITCH)
     start.open_database(site.db)
     sock = start.listen(settings)
     engine = Engine(site.loop, poll=settings.poll_seconds, body_days=settings.delivery_body_days)

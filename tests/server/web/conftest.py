@@ -21,6 +21,9 @@ class Nudges:
     def nudge(self):
         self.count += 1
 
+    def arrived(self):
+        self.count += 1
+
     def stop(self):
         pass
 

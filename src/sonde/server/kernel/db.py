@@ -175,6 +175,11 @@ class Database:
         """Ask for a hot write from the event loop; returns or raises after the commit."""
         return await self._writer.asked(write, item)
 
+    @property
+    def asked(self) -> int:
+        """How many hot writes were asked for since the start."""
+        return self._writer.count
+
     def _alone(self, point: str, run: Callable[[Tx], T]) -> T:
         for _ in range(TRIES - 1):
             try:

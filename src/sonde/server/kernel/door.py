@@ -64,12 +64,12 @@ class Lane:
     """`doors` by method and exact path are asked before `app`."""
 
     def __init__(self, app: ASGIApp, doors: Mapping[tuple[str, str], ASGIApp]) -> None:
-        self._app, self._doors = app, doors
+        self.app, self._doors = app, doors
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request; a path that is not spelled exactly finds the same door by the routes."""
         door = self._doors.get((scope["method"], scope["path"])) if scope["type"] == "http" else None
-        await (door or self._app)(scope, receive, send)
+        await (door or self.app)(scope, receive, send)
 
 
 async def deliver(answer: Answer, send: Send) -> None:

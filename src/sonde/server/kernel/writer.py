@@ -33,10 +33,12 @@ class Grouped(Generic[A, R]):
     """A hot write. `run` answers what was asked, item by item; an answer that is an exception is raised to its asker.
 
     `run` must not act on the world outside, and it must take rows in one order whoever asks (replicas do the same at once).
+    `prepare` does for an item what needs no transaction, so that nobody waits for it with the database in hand.
     """
 
     point: str
     run: Callable[[Tx, Sequence[A]], Sequence[R | Exception]]
+    prepare: Callable[[A], A] | None = None
 
 
 @dataclass(frozen=True)
@@ -61,10 +63,12 @@ class Writer:
         self._ticks: dict[asyncio.AbstractEventLoop, list[Asked]] = {}
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
+        self.count = 0  # of what was asked, about
 
     def ask(self, write: Grouped[A, R], item: A) -> "Future[R]":
         """From a thread. The future resolves after the commit, never before."""
         self._start()
+        self.count += 1
         future: Future[R] = Future()
         self._queue.put([Asked(write, item, future)])
         return future
@@ -72,6 +76,7 @@ class Writer:
     async def asked(self, write: Grouped[A, R], item: A) -> R:
         """From a coroutine. What one turn of its loop asks goes to the thread at once: handing over is what costs."""
         self._start()
+        self.count += 1
         loop = asyncio.get_running_loop()
         future: asyncio.Future[R] = loop.create_future()
         asked = Asked(write, item, future, loop)
@@ -114,6 +119,8 @@ class Writer:
 
     def _transaction(self, asked: Sequence[Asked]) -> list[Answer]:
         write, items = asked[0].write, [one.item for one in asked]
+        if write.prepare:
+            items = [write.prepare(item) for item in items]
         for _ in range(TRIES - 1):
             try:
                 with self._begin(write.point) as tx:

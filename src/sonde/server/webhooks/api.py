@@ -10,5 +10,5 @@ async def github(db: Database, secret: str, call: Call) -> Reply:
     """Store a delivery, then answer 202; a known delivery id is acknowledged and changes nothing."""
     new = await service.receive(db, secret, call.headers, call.body)
     guid = call.headers.get("x-github-delivery", "")
-    log.info("delivery.received", guid=guid, kind=call.headers.get("x-github-event", ""), new=new)
+    log.debug("delivery.received", guid=guid, kind=call.headers.get("x-github-event", ""), new=new)
     return Reply({"delivery": guid, "new": new}, status=202)

@@ -1,8 +1,11 @@
 """Receive a webhook, and process one from its row."""
 
 import hashlib
+import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from anyio import to_thread
 
 from sonde.server.github import events
 from sonde.server.github.signature import genuine
@@ -14,6 +17,8 @@ from sonde.server.workspaces import store as workspaces
 from sonde.wire.envelope import ErrorTag
 
 ATTEMPTS = 5
+SLICE = 0.02  # seconds that a group of deliveries may keep the database from those who wait to be accepted
+LARGE = 256 * 1024  # bytes of a body over which the event loop leaves the work to a thread
 
 
 @dataclass(frozen=True)
@@ -39,7 +44,11 @@ async def receive(db: Database, secret: str, headers: Mapping[str, str], body: b
     Raises RefusedError: 401 for a signature that does not fit (nothing is stored), 400 for a request that is no webhook,
     503 where no secret is configured.
     """
-    return await db.grouped(RECEIVE, accepted(secret, headers, body))
+    if len(body) > LARGE:
+        delivery = await to_thread.run_sync(lambda: _packed(accepted(secret, headers, body)))
+    else:
+        delivery = accepted(secret, headers, body)
+    return await db.grouped(RECEIVE, delivery)
 
 
 def accepted(secret: str, headers: Mapping[str, str], body: bytes) -> store.Delivery:
@@ -92,7 +101,11 @@ def _receive_each(tx: Tx, arrived: Sequence[store.Delivery]) -> list[bool]:
     return answers
 
 
-RECEIVE = Grouped("delivery.receive", _receive_each)
+def _packed(delivery: store.Delivery) -> store.Delivery:
+    return replace(delivery, body=store.packed(delivery.body or b""))
+
+
+RECEIVE = Grouped("delivery.receive", _receive_each, prepare=_packed)
 
 
 def _text(value: str) -> str:
@@ -110,8 +123,8 @@ def process(db: Database, guid: str, handlers: Mapping[tuple[str, str], Handler]
             delivery = store.take(tx, guid)
             if delivery is None:
                 return False
-            result = _handle(tx, delivery, handlers)
-            store.finish(tx, guid, "ignored" if isinstance(result, Ignored) else "done", result.because)
+            result = _handle(tx, delivery, handlers, store.copies_of(tx, [delivery]).get(delivery.digest), {})
+            store.finish(tx, guid, _state(result), result.because)
     except events.PayloadError as error:
         with db.write("delivery.process") as tx:
             store.finish(tx, guid, "failed", str(error))
@@ -123,23 +136,79 @@ def process(db: Database, guid: str, handlers: Mapping[tuple[str, str], Handler]
         with db.write("delivery.process") as tx:
             store.count_attempt(tx, guid, f"{type(error).__name__}: {error}", ATTEMPTS)
         return True
-    log.info("delivery.processed", guid=guid, kind=delivery.event, action=delivery.action, because=result.because)
+    _tell(delivery, result)
     return True
 
 
-def _learn(tx: Tx, delivery: store.Delivery) -> None:
-    """Every event of a repository names its default branch, also one that nothing else follows from."""
+def process_together(db: Database, guids: Sequence[str], handlers: Mapping[tuple[str, str], Handler]) -> set[str]:
+    """Let deliveries take effect in one transaction, as many as fit into `SLICE`, in the order they came; which ones did.
+
+    Where one of them raises nothing of it stands, and none is returned: they are to be processed one by one.
+    """
+    try:
+        with db.write("delivery.process") as tx:
+            outcomes = _outcomes(tx, store.take_all(tx, guids), handlers)
+            store.finish_all(tx, [(delivery.guid, _state(result), result.because) for delivery, result in outcomes])
+    except Exception as error:
+        if unavailable(error):
+            raise
+        log.info("delivery.group_failed", reason=type(error).__name__, deliveries=len(guids))
+        return set()
+    for delivery, result in outcomes:
+        _tell(delivery, result)
+    return {delivery.guid for delivery, _ in outcomes}
+
+
+def _outcomes(
+    tx: Tx, taken: Sequence[store.Delivery], handlers: Mapping[tuple[str, str], Handler]
+) -> list[tuple[store.Delivery, Done | Ignored]]:
+    copies, until = store.copies_of(tx, taken), time.monotonic() + SLICE
+    learned: dict[int, str] = {}
+    outcomes: list[tuple[store.Delivery, Done | Ignored]] = []
+    for delivery in taken:
+        if outcomes and time.monotonic() > until:
+            break
+        result = _handle(tx, delivery, handlers, copies.get(delivery.digest), learned)
+        if isinstance(result, Done):
+            copies.setdefault(delivery.digest, delivery.guid)
+        outcomes.append((delivery, result))
+    return outcomes
+
+
+def _state(result: Done | Ignored) -> str:
+    return "ignored" if isinstance(result, Ignored) else "done"
+
+
+def _tell(delivery: store.Delivery, result: Done | Ignored) -> None:
+    said = {"guid": delivery.guid, "kind": delivery.event, "action": delivery.action, "because": result.because}
+    log.info("delivery.processed", **said)
+
+
+def _learn(tx: Tx, delivery: store.Delivery, learned: dict[int, str]) -> None:
+    """Every event of a repository names its default branch, also one that nothing else follows from.
+
+    `learned` by GitHub's number is what this transaction wrote already.
+    """
     facts = events.header(delivery.body or b"{}").repository
-    if facts and facts.default_branch and delivery.github_id is not None:
-        workspaces.set_default_branch(tx, delivery.github_id, _text(facts.default_branch))
+    number = delivery.github_id
+    if not facts or not facts.default_branch or number is None or learned.get(number) == facts.default_branch:
+        return
+    workspaces.set_default_branch(tx, number, _text(facts.default_branch))
+    learned[number] = facts.default_branch
 
 
-def _handle(tx: Tx, delivery: store.Delivery, handlers: Mapping[tuple[str, str], Handler]) -> Done | Ignored:
+def _handle(
+    tx: Tx,
+    delivery: store.Delivery,
+    handlers: Mapping[tuple[str, str], Handler],
+    copy: str | None,
+    learned: dict[int, str],
+) -> Done | Ignored:
     if delivery.body is None:
         return Ignored("its body was purged before it was processed")
-    if (copy := store.copy_of(tx, delivery)) is not None:
+    if copy is not None:
         return Ignored(f"the same bytes came before, as delivery {copy}")
-    _learn(tx, delivery)
+    _learn(tx, delivery, learned)
     handler = handlers.get((delivery.event, delivery.action)) or handlers.get((delivery.event, "*"))
     if handler is None:
         followed = sorted({action for event, action in handlers if event == delivery.event})

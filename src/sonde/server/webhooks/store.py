@@ -1,6 +1,7 @@
 """All SQL of deliveries."""
 
-from collections.abc import Sequence
+import zlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from sqlalchemy import (
     Row,
     Table,
     Text,
+    and_,
     bindparam,
     func,
     literal,
@@ -21,7 +23,7 @@ from sqlalchemy import (
 )
 
 from sonde.server.kernel.db import Tx, metadata
-from sonde.server.kernel.statements import NOW, given, insert, rows
+from sonde.server.kernel.statements import NOW, TEXT, given, insert, rows
 
 deliveries = Table(
     "deliveries",
@@ -62,6 +64,21 @@ class Delivery:
     processed_at: int | None = None
 
 
+PACKED = b"\x78\x01"  # how zlib's fastest begins, and no JSON text does
+
+
+def packed(body: bytes) -> bytes:
+    """A body as it is stored, a tenth of what GitHub sends; one that is packed stays as it is.
+
+    The bytes that a commit waits for are what a webhook costs most.
+    """
+    return body if body.startswith(PACKED) else zlib.compress(body, 1)
+
+
+def _unpacked(body: bytes | None) -> bytes | None:
+    return zlib.decompress(body) if body and body.startswith(PACKED) else body
+
+
 def _delivery(row: Row[Any]) -> Delivery:
     return Delivery(
         guid=row.guid,
@@ -71,7 +88,7 @@ def _delivery(row: Row[Any]) -> Delivery:
         github_id=row.github_id,
         number=row.number,
         digest=row.digest,
-        body=row.body,
+        body=_unpacked(row.body),
         received_at=row.received_at,
         state=row.state,
         because=row.because,
@@ -99,12 +116,11 @@ def receive(tx: Tx, arrived: Sequence[Delivery]) -> set[str]:
     The bodies cross over as one run of bytes, since no list that both databases read can hold bytes.
     """
     start, items = 1, []
-    for one in arrived:
-        size = len(one.body or b"")
-        items.append({**{name: getattr(one, name) for name in _FILED}, "start": start, "size": size})
-        start += size
-    bodies = b"".join([one.body or b"" for one in arrived])
-    return {row.guid for row in tx.hot(_receive, items=rows(items), bodies=bodies)}
+    bodies = [packed(one.body or b"") for one in arrived]
+    for one, body in zip(arrived, bodies, strict=True):
+        items.append({**{name: getattr(one, name) for name in _FILED}, "start": start, "size": len(body)})
+        start += len(body)
+    return {row.guid for row in tx.hot(_receive, items=rows(items), bodies=b"".join(bodies))}
 
 
 def revive(tx: Tx, delivery: Delivery) -> bool:
@@ -117,7 +133,7 @@ def revive(tx: Tx, delivery: Delivery) -> bool:
         deliveries.c.digest == delivery.digest,
         deliveries.c.state.in_(("failed", "ignored")),
     )
-    values = {"state": "received", "attempts": 0, "because": "", "body": delivery.body}
+    values = {"state": "received", "attempts": 0, "because": "", "body": packed(delivery.body or b"")}
     return tx.run(update(deliveries).where(*mine).values(**values)).rowcount == 1
 
 
@@ -127,33 +143,55 @@ def waiting(tx: Tx, limit: int) -> list[str]:
     return [row.guid for row in tx.all(query.order_by(deliveries.c.received_at, deliveries.c.guid).limit(limit))]
 
 
+def _take(dialect: str) -> Any:
+    mine = and_(deliveries.c.guid.in_(select(given(dialect, "items", {"guid": TEXT})["guid"])), _UNPROCESSED)
+    order = select(deliveries).where(mine).order_by(deliveries.c.received_at, deliveries.c.guid)
+    return order.with_for_update(skip_locked=True)
+
+
+_UNPROCESSED = deliveries.c.state == "received"
+
+
+def take_all(tx: Tx, guids: Iterable[str]) -> list[Delivery]:
+    """Deliveries to process in this transaction, in the order they came; without those another replica has."""
+    return [_delivery(row) for row in tx.hot(_take, items=rows([{"guid": guid} for guid in guids]))]
+
+
 def take(tx: Tx, guid: str) -> Delivery | None:
     """A delivery to process in this transaction; None where another replica has it."""
-    query = (
-        select(deliveries)
-        .where(deliveries.c.guid == guid, deliveries.c.state == "received")
-        .with_for_update(skip_locked=True)
-    )
-    row = tx.one(query)
-    return _delivery(row) if row else None
+    return next(iter(take_all(tx, [guid])), None)
 
 
-def copy_of(tx: Tx, delivery: Delivery) -> str | None:
-    """A delivery with the very same bytes that took effect: the id header is not signed, so a replay may carry a new one."""
-    same = (
-        deliveries.c.digest == delivery.digest,
-        deliveries.c.guid != delivery.guid,
-        deliveries.c.state == "done",
-    )
-    row = tx.one(select(deliveries.c.guid).where(*same).order_by(deliveries.c.received_at).limit(1))
-    return row.guid if row else None
+def _copies(dialect: str) -> Any:
+    items = given(dialect, "items", {"digest": TEXT, "guid": TEXT})
+    same = and_(deliveries.c.digest == items["digest"], deliveries.c.guid != items["guid"])
+    took = select(deliveries.c.digest, deliveries.c.guid).where(same, deliveries.c.state == "done")
+    return took.order_by(deliveries.c.received_at.desc())
+
+
+def copies_of(tx: Tx, of: Iterable[Delivery]) -> dict[str, str]:
+    """By digest, the first delivery with the very same bytes that took effect: the id header is not signed, so a replay may
+    carry a new one.
+    """
+    items = rows([{"digest": one.digest, "guid": one.guid} for one in of])
+    return {row.digest: row.guid for row in tx.hot(_copies, items=items)}
+
+
+def _finish(dialect: str) -> Any:
+    items = given(dialect, "items", {"guid": TEXT, "state": TEXT, "because": TEXT})
+    told = {"state": items["state"], "because": items["because"], "processed_at": NOW}
+    return update(deliveries).where(deliveries.c.guid == items["guid"]).values(**told)
+
+
+def finish_all(tx: Tx, ended: Iterable[tuple[str, str, str]]) -> None:
+    """What became of deliveries: id, state, and the reason the page shows."""
+    items = [{"guid": guid, "state": state, "because": because} for guid, state, because in ended]
+    tx.hot(_finish, items=rows(items))
 
 
 def finish(tx: Tx, guid: str, state: str, because: str) -> None:
-    """What became of a delivery, with the reason the page shows."""
-    tx.run(
-        update(deliveries).where(deliveries.c.guid == guid).values(state=state, because=because, processed_at=tx.now)
-    )
+    """What became of one delivery."""
+    finish_all(tx, [(guid, state, because)])
 
 
 def count_attempt(tx: Tx, guid: str, because: str, limit: int) -> None:
