@@ -6,9 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import jwt
 import pytest
+from test_admin import environment, facts, refused, runner  # noqa: F401 - environment is a fixture of its tests
 from world import WORKSPACE
 
-from sonde.server.auth.store import signing_keys
+from sonde.server.auth import store
+from sonde.server.auth.sessions import KeyRing
+from sonde.server.auth.store import sessions, signing_keys, used_jti
 from sonde.server.workspaces import store as workspaces
 
 
@@ -32,9 +35,13 @@ def test_a_genuine_token_opens_a_session_once(world, run_id):
 
 def test_of_many_exchanges_of_one_token_one_wins(world, run_id):
     token = world.oidc(run_id)
-    with ThreadPoolExecutor(10) as pool:
-        statuses = sorted(pool.map(lambda _: exchange(world, token).status, range(10)))
-    assert statuses == [200] + [401] * 9
+    with ThreadPoolExecutor(50) as pool:
+        answers = list(pool.map(lambda _: exchange(world, token), range(50)))
+    assert sorted(answer.status for answer in answers) == [200] + [401] * 49
+    assert {answer.body.get("errorTag") for answer in answers} == {None, "TokenReplayed"}
+    with world.db.read() as tx:
+        assert (len(tx.all(sessions.select())), len(tx.all(used_jti.select()))) == (1, 1)
+    assert exchange(world, token).status == 401
 
 
 def test_the_session_token_tells_its_expiry_an_hour_ahead(world, run_id):
@@ -150,3 +157,81 @@ def test_a_session_key_is_replaced_after_a_month_and_the_old_one_still_verifies(
     assert kids[0] != kids[1]
     for token in (first, second):
         assert world.server.request("GET", "/api/v1/repos/acme/infra/locks", token=token).status == 200
+
+
+def test_a_replica_verifies_with_the_key_that_another_made_and_signs_with_the_same(world, run_id):
+    token = exchange(world, world.oidc(run_id)).data["token"]
+    kid = jwt.get_unverified_header(token)["kid"]
+    other = KeyRing(world.db)
+    assert other.secret(kid) == world.server.site.trust.ring.secret(kid)
+    with world.db.read() as tx:
+        now = tx.now
+    assert other.current(now)[0] == kid
+    assert other.secret("key_of_nobody") is None
+
+
+def test_a_key_is_deleted_when_no_session_can_be_signed_with_it_any_more_and_the_newest_never(world):
+    day = 86_400_000
+    with world.db.write("admin.change") as tx:
+        for age in (100, 32, 30, 1):
+            tx.run(signing_keys.insert().values(kid=f"k{age}", secret="s", created_at=tx.now - age * day))
+        store.purge(tx)
+        assert {row.kid for row in store.keys(tx)} >= {"k30", "k1"}
+        assert not {row.kid for row in store.keys(tx)} & {"k100", "k32"}
+        tx.run(signing_keys.delete())
+        tx.run(signing_keys.insert().values(kid="k100", secret="s", created_at=tx.now - 100 * day))
+        store.purge(tx)
+        assert [row.kid for row in store.keys(tx)] == ["k100"]
+
+
+def reads(world, token):
+    return world.server.request("GET", "/api/v1/repos/acme/infra/locks", token=token).status
+
+
+@pytest.fixture
+def admin(capsys, environment, database_url):  # noqa: F811 - a fixture
+    """`sonde admin …` beside a server that logs to the same output."""
+    environment.setenv("SONDE_DATABASE_URL", database_url)
+    run = runner(capsys)
+
+    def quiet(*argv):
+        capsys.readouterr()
+        return run(*argv)
+
+    return quiet
+
+
+def test_a_revoked_session_ends_at_once_and_the_others_stay(world, run_id, admin):
+    mine, other = (exchange(world, world.oidc(run_id)).data["token"] for _ in range(2))
+    listed = facts(admin("session", "list", "--workspace", WORKSPACE, "--repo", "acme/infra", "--json"))["sessions"]
+    assert {one["run_id"] for one in listed} == {str(run_id)}
+    assert len(listed) == 2
+    sid = jwt.decode(mine, options={"verify_signature": False})["sid"]
+    assert facts(admin("session", "revoke", sid, "--workspace", WORKSPACE, "--json")) == {"revoked": [sid]}
+    assert (reads(world, mine), reads(world, other)) == (401, 200)
+    refused(admin("session", "revoke", sid, "--workspace", WORKSPACE), "lives in", "session list")
+    refused(admin("session", "revoke", "--workspace", WORKSPACE), "say which")
+    refused(admin("session", "revoke", sid, "--all", "--workspace", WORKSPACE), "say which")
+    lock = {"key": "acme/infra/dev/vpc"}
+    assert world.server.request("POST", "/api/v1/locks", body=lock, token=mine).status == 401
+    assert (
+        len(facts(admin("session", "revoke", "--repo", "acme/infra", "--workspace", WORKSPACE, "--json"))["revoked"])
+        == 1
+    )
+    assert reads(world, other) == 401
+    assert facts(admin("session", "list", "--workspace", WORKSPACE, "--json")) == {"sessions": []}
+
+
+def test_a_revoked_token_ends_at_once_and_one_of_another_workspace_is_not_found(world, admin):
+    made = facts(admin("token", "create", "--workspace", WORKSPACE, "--permission", "status:read", "--json"))
+    assert reads(world, made["token"]) == 200
+    body = {"key": "acme/infra/dev/vpc"}
+    answer = world.server.request("POST", "/api/v1/locks", body=body, token=made["token"])
+    assert (answer.status, "its permissions are status:read" in answer.body["errorMessage"]) == (403, True)
+    elsewhere = facts(admin("workspace", "create", "elsewhere", "--json"))["id"]
+    refused(admin("token", "revoke", made["id"], "--workspace", elsewhere), "no token")
+    assert facts(admin("token", "revoke", made["id"], "--workspace", WORKSPACE, "--json")) == {"revoked": made["id"]}
+    assert reads(world, made["token"]) == 401
+    refused(admin("token", "revoke", made["id"], "--workspace", WORKSPACE), "no token")
+    (row,) = facts(admin("token", "list", "--workspace", WORKSPACE, "--json"))["tokens"]
+    assert (row["state"], row["permissions"]) == ("revoked", ["status:read"])

@@ -191,6 +191,11 @@ def test_an_app_that_is_half_configured_is_78_and_names_the_rest(refusal, given,
     assert (code, f"set {missing} too" in said) == (Exit.CONFIG, True)
 
 
+def test_the_demand_of_live_runs_without_an_app_is_78(refusal):
+    code, said = refusal(OIDC_LIVE_RUNS="true")
+    assert (code, "SONDE_OIDC_LIVE_RUNS" in said, "SONDE_GITHUB_APP_ID" in said) == (Exit.CONFIG, True, True)
+
+
 @pytest.mark.parametrize(
     "content",
     [None, b"", b"no key", b"\xff\xfe\x00", b"-----BEGIN RSA PRIVATE KEY-----\nMIIB\n-----END RSA PRIVATE KEY-----\n"],

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from sonde.server import jobs
+from sonde.server.auth import run_store as runs
 from sonde.server.auth import store as auth
 from sonde.server.executions import store as executions
 from sonde.server.github import store as effects
@@ -73,7 +74,7 @@ class Engine:
             return
         with db.write("purge") as tx:
             bodies = deliveries.purge_bodies(tx, now - int(self._body_days * 86_400_000))
-            tokens = auth.purge(tx)
+            tokens = auth.purge(tx) + runs.purge(tx)
             old = executions.purge(tx)
         self._purged_at = now
         log.info("purged", delivery_bodies=bodies, credentials=tokens, executions=old)

@@ -3,6 +3,7 @@
 from sonde.server.affected import store as affected
 from sonde.server.audit import store as audit
 from sonde.server.auth import permission_store as permissions
+from sonde.server.auth import run_store as runs
 from sonde.server.auth import store as auth
 from sonde.server.chunks import store as chunks
 from sonde.server.commits import store as commits
@@ -24,6 +25,7 @@ STORES = (
     audit,
     auth,
     permissions,
+    runs,
     chunks,
     locks,
     lock_queue,

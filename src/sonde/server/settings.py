@@ -7,6 +7,7 @@ from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+LEGACY_AUDIENCE = "atmos-pro.com"  # what every unmodified client asks for, whatever server it talks to (ruling 3)
 GITHUB_ISSUER = "https://token.actions.githubusercontent.com"
 
 
@@ -20,7 +21,9 @@ class Settings(BaseSettings):
     database_url: str = ""
     public_url: str = ""
     oidc_issuers: Annotated[tuple[str, ...], NoDecode] = (GITHUB_ISSUER,)
-    oidc_audiences: Annotated[tuple[str, ...], NoDecode] = ("atmos-pro.com",)
+    oidc_audiences: Annotated[tuple[str, ...], NoDecode] = (LEGACY_AUDIENCE,)
+    oidc_legacy_audience: bool = True
+    oidc_live_runs: bool = False
     ca_file: Path | None = None
     github_api_url: str = "https://api.github.com"
     github_app_id: str = ""

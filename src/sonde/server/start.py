@@ -51,6 +51,11 @@ def check_settings(settings: Settings) -> None:
             Exit.CONFIG,
             f"the GitHub App is configured in part; set {', '.join(settings.github_missing)} too, or unset SONDE_GITHUB_APP_ID.",
         )
+    if settings.oidc_live_runs and settings.github_missing:
+        refuse(
+            Exit.CONFIG,
+            f"SONDE_OIDC_LIVE_RUNS asks GitHub about runs, which needs the App; set {', '.join(settings.github_missing)} too.",
+        )
     key = settings.github_app_private_key_file
     if key and (because := _unusable_key(key)):
         refuse(Exit.CONFIG, f"SONDE_GITHUB_APP_PRIVATE_KEY_FILE names {key}, which {because}.")

@@ -13,6 +13,7 @@ from sonde.server.audit import pages as audit_pages
 from sonde.server.auth import api as auth
 from sonde.server.auth.jwks import Jwks, fetch_with
 from sonde.server.auth.model import Actor, Claimant, Permission
+from sonde.server.auth.runs import LiveRuns, UnansweredError
 from sonde.server.auth.service import Trust
 from sonde.server.auth.sessions import KeyRing
 from sonde.server.commits import api as commits
@@ -21,7 +22,7 @@ from sonde.server.dispatches import api as dispatches
 from sonde.server.dispatches.sender import CancelSender, DispatchSender
 from sonde.server.dispatches.service import on_outcome
 from sonde.server.executions import api as executions
-from sonde.server.github.client import GitHub
+from sonde.server.github.client import GitHub, GitHubError, RejectedError
 from sonde.server.github.deliver import Delivery, OnOutcome, Sender
 from sonde.server.github.model import Kind
 from sonde.server.instances import api as instances
@@ -37,12 +38,13 @@ from sonde.server.pulls import api as pulls
 from sonde.server.pulls import pages as pull_pages
 from sonde.server.pulls.senders import CheckSender, CommentSender
 from sonde.server.pulls.service import on_pull_request, on_workflow_run
-from sonde.server.settings import Settings
+from sonde.server.settings import LEGACY_AUDIENCE, Settings
 from sonde.server.sts import api as sts
 from sonde.server.web import reference
 from sonde.server.web.model import PageHandler
 from sonde.server.webhooks import pages as webhook_pages
 from sonde.server.webhooks.service import Handler
+from sonde.server.workspaces.model import Repository
 from sonde.wire.codec import WireObject
 from sonde.wire.locks import LockRequest, UnlockRequest
 
@@ -207,16 +209,34 @@ def build(settings: Settings) -> Site:
     """Put a server together; opens no connection yet but reads the App's key. Raises OSError where that file is missing."""
     db = Database(settings.url_of_database)
     tls = outgoing(settings.ca_file)
-    trust = Trust(db, settings.oidc_issuers, audiences(settings), Jwks(fetch_with(tls), _clock(db)), KeyRing(db))
     github = _github(settings, tls)
+    live_runs = LiveRuns(db, partial(_asked, github)) if settings.oidc_live_runs else None
+    keys = Jwks(fetch_with(tls), _clock(db))
+    trust = Trust(db, settings.oidc_issuers, audiences(settings), keys, KeyRing(db), live_runs)
     settle, lease = int(settings.dispatch_settle_seconds * 1000), int(settings.effect_lease_seconds * 1000)
     delivery = Delivery(db, github, SENDERS, OUTCOMES, settle, lease) if github else None
     return Site(settings, db, trust, Loop(db, github, delivery, dict(EVENTS), settings.url))
 
 
 def audiences(settings: Settings) -> tuple[str, ...]:
-    """The audiences a GitHub token may name: those of the settings and our own address (ruling 3)."""
-    return (*settings.oidc_audiences, settings.url)
+    """The audiences a GitHub token may name: our own address and those of the settings, the shared one unless it is off."""
+    named = (one for one in settings.oidc_audiences if one != LEGACY_AUDIENCE or settings.oidc_legacy_audience)
+    return (*named, settings.url)
+
+
+def _asked(github: GitHub | None, repository: Repository, run_id: int) -> tuple[int, bool] | None:
+    """The newest attempt of a run and whether it is over, as GitHub tells it now. Raises UnansweredError."""
+    if github is None:
+        raise UnansweredError("this server has no GitHub App")
+    try:
+        run = github.run(repository, run_id)
+    except RejectedError as error:
+        if error.status == 404:
+            return None
+        raise UnansweredError(str(error)) from error
+    except GitHubError as error:
+        raise UnansweredError(str(error)) from error
+    return run.attempt, run.status == "completed"
 
 
 def _clock(db: Database) -> Callable[[], int]:

@@ -17,6 +17,8 @@ async def exchange(trust: service.Trust, call: Call) -> Reply:
     if now is None:
         now = await to_thread.run_sync(trust.db.clock)
     claims = await _verified(trust, unverified, now)
+    if trust.live_runs:
+        await to_thread.run_sync(trust.live_runs.check, claims, request.workspace_id)
     key = trust.ring.ready(now)
     if key is None:
         key = await to_thread.run_sync(trust.ring.current, now)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sonde.server.auth.model import Grant, Permission
+from sonde.server.auth.model import Grant, Permission, RunSeen
 from sonde.server.auth.patterns import ANYTHING, exactly, fits
 
 STRANGERS = frozenset(
@@ -120,3 +120,19 @@ def _options(facts: Facts) -> tuple[str, ...]:
     """The options of `sonde admin permission add` for a row that fits this job: its workflow, on any branch."""
     given = (("--workflow", facts.workflows[0]), ("--environment", facts.environment))
     return tuple(f"{option} {shlex.quote(exactly(value))}" for option, value in given if value)
+
+
+NEWS_LASTS = (
+    60 * 60 * 1000
+)  # milliseconds that a run is believed to live without news: its last webhook may have been lost
+
+
+def liveness(seen: RunSeen | None, attempt: int, now: int) -> str | None:
+    """Why the attempt of a run does not live; empty where it does, None where it is not known and GitHub must be asked."""
+    if seen is None or attempt > seen.attempt:
+        return None
+    if attempt < seen.attempt:
+        return f"attempt {seen.attempt} of it has begun since"
+    if seen.completed:
+        return "it has finished"
+    return "" if now - seen.seen_at <= NEWS_LASTS else None

@@ -66,6 +66,15 @@ class SignedClaims:
 
 
 @dataclass(frozen=True)
+class RunSeen:
+    """The newest attempt of a workflow run that was heard of, and when (epoch milliseconds)."""
+
+    attempt: int
+    completed: bool
+    seen_at: int
+
+
+@dataclass(frozen=True)
 class Actor:
     """Who a request acts for. `repository` is None only for a static token of a whole workspace.
 

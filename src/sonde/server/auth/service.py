@@ -10,6 +10,7 @@ from sonde.server.auth.jwks import Jwks, KeysUnavailableError
 from sonde.server.auth.jws import TokenRefusedError
 from sonde.server.auth.model import Actor, Claimant, Permission, SessionToken, SignedClaims, UnverifiedJwt
 from sonde.server.auth.permissions import granted_each, refusal
+from sonde.server.auth.runs import LiveRuns
 from sonde.server.auth.sessions import LIFETIME, KeyRing, SecretOf, mint, session_id_of
 from sonde.server.auth.verify import LEEWAY, KeyOf, verify
 from sonde.server.kernel.db import Database, Grouped, Tx
@@ -30,6 +31,7 @@ class Trust:
     audiences: Sequence[str]
     jwks: Jwks
     ring: KeyRing
+    live_runs: LiveRuns | None = None
 
 
 def verified(trust: Trust, unverified: UnverifiedJwt, key_of: KeyOf, now: int) -> SignedClaims:

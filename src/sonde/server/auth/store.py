@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Row, Table, Text, delete, select, update
+from sqlalchemy import BigInteger, Column, ForeignKey, Row, Table, Text, delete, func, select, update
 from sqlalchemy.sql import ColumnElement
 
 from sonde.server.auth.model import EVERY, Actor, SignedClaims
@@ -218,6 +218,10 @@ def keys(tx: Tx) -> Sequence[Row[Any]]:
     return tx.all(select(signing_keys).order_by(signing_keys.c.created_at.desc(), signing_keys.c.kid))
 
 
+def _newest_key() -> Any:
+    return select(func.max(signing_keys.c.created_at)).scalar_subquery()
+
+
 def put_key(tx: Tx, kid: str, secret: str) -> None:
     """Add a session key."""
     tx.run(signing_keys.insert().values(kid=kid, secret=secret, created_at=tx.now))
@@ -226,4 +230,7 @@ def put_key(tx: Tx, kid: str, secret: str) -> None:
 def purge(tx: Tx) -> int:
     """Remove used token ids and sessions that can no longer matter; how many rows went."""
     gone = tx.run(delete(used_jti).where(used_jti.c.keep_until < tx.now)).rowcount
+    # a key signs for 30 days; an hour later its last session has ended. The newest stays, however old it is
+    old = (signing_keys.c.created_at < tx.now - 31 * 86_400_000, signing_keys.c.created_at < _newest_key())
+    gone += tx.run(delete(signing_keys).where(*old)).rowcount
     return gone + tx.run(delete(sessions).where(sessions.c.expires_at < tx.now - 7 * 86_400_000)).rowcount

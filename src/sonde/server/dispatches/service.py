@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sonde.server.auth import run_store as runs
 from sonde.server.dispatches import decide, store
 from sonde.server.dispatches.model import (
     ENDED,
@@ -194,6 +195,7 @@ def on_outcome(tx: Tx, effect: Effect, outcome: Sent | Refused) -> None:
             **more,
         )
         if outcome.remote_id:
+            runs.note(tx, dispatch.repository_id, outcome.remote_id, 1, completed=False)
             locks.bind_run(tx, dispatch.id, outcome.remote_id, outcome.remote_url)
     store.touch(tx, dispatch.trigger_id)
 

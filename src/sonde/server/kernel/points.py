@@ -39,6 +39,7 @@ CRASH_POINTS: Mapping[str, Point] = {
     "lock.acquire": Point("a lock is granted or refused"),
     "lock.release": Point("a lock is released"),
     "engine.start": Point("the claims of a dead process are given up (SQLite: there is one process)"),
+    "run.seen": Point("what GitHub told about the run behind a token is kept", story=False),
     "keyring.create": Point("a new session key"),
     "purge": Point("old delivery bodies and used tokens are removed"),
     "job.stumble": Point("a job raised for one row: the row rests", story=False),

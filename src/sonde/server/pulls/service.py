@@ -3,6 +3,7 @@
 import json
 
 from sonde.server.affected import service as affected
+from sonde.server.auth import run_store as runs
 from sonde.server.dispatches import service as dispatches
 from sonde.server.dispatches import store as triggers
 from sonde.server.dispatches.model import Trigger, TriggerState
@@ -98,6 +99,8 @@ def on_workflow_run(tx: Tx, event: object) -> Done | Ignored:
         told.run_attempt,
         "",
     )
+    for repository in found:
+        runs.note(tx, repository.id, run.id, run.attempt, completed=run.status == "completed")
     said = [text for repository in found if (text := dispatches.on_run(tx, repository.id, run))]
     return Done("; ".join(said)) if said else Ignored(f"run {run.id} was not dispatched by Sonde")
 
