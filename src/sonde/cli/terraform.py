@@ -110,6 +110,8 @@ def _generate(home: Project, call: Call) -> int:
 def _clean(home: Project, call: Call) -> int:
     from sonde.cli.tf import clean
 
+    if not call.component:
+        return clean.execute_all(home, call)
     _require_names(call)
     return clean.execute(home, call)
 
@@ -123,10 +125,18 @@ def _output(home: Project, call: Call) -> int:
     return outputs.run_format(home, call)
 
 
+def _shell(home: Project, call: Call) -> int:
+    from sonde.cli.tf import shell
+
+    _require_names(call)
+    return shell.open_shell(home, call)
+
+
 # Commands that do more, or less, than running the tool.
 OTHERS: Mapping[str, Callable[[Project, Call], int]] = {
     "version": _version,
     "generate": _generate,
     "clean": _clean,
     "output": _output,
+    "shell": _shell,
 }

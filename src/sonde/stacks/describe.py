@@ -67,6 +67,7 @@ class Found:
 def component(engine: "Engine", name: str, stack: str, options: "Options") -> Section:
     """All sections of a component. Raises StacksError when it is not there, or is there twice with different content."""
     found = find(engine, name, stack)
+    name = found.component.name
     sections = dict(found.component.sections)
     merged = engine.merged(found.path)
     file = found.content.name
@@ -118,8 +119,36 @@ def _workspace(engine: "Engine", found: Found, stack: str, sections: Section) ->
 
 
 def find(engine: "Engine", name: str, stack: str) -> Found:
-    """The component in the stack. A stack is given by its name, or by the path of its manifest."""
-    name = component_paths.component_of(engine, name) if component_paths.is_path(name) else name
+    """The component in the stack. A stack is given by its name, or by the path of its manifest; a component by its name
+    or by a path: `./vpc` stands for whatever uses that folder, `components/terraform/vpc` for the component so named.
+    """
+    if component_paths.is_path(name):
+        folder = component_paths.component_of(engine, name)
+        return _named(engine, component_paths.only_user(folder, stack, _users(engine, folder, stack)), stack)
+    try:
+        return _named(engine, name, stack)
+    except StacksError:
+        folder = component_paths.below_base(engine, name) if "/" in name else ""
+        if not folder or folder == name:
+            raise
+        return _named(engine, folder, stack)
+
+
+def _users(engine: "Engine", folder: str, stack: str) -> list[str]:
+    """The stack's components that are called like a folder, or use it."""
+    wanted = discovery.physical(engine.files, stack)
+    users = set()
+    for path in engine.files if wanted is None else [wanted]:
+        content = engine.stack(path)
+        for kind in kinds.LOOKED_UP:
+            for name in content.components(kind):
+                uses = name == folder or folder_of(content.component(kind, name)) == folder
+                if uses and (wanted is not None or any(_candidates(engine, kind, name, stack, {}))):
+                    users.add(name)
+    return sorted(users)
+
+
+def _named(engine: "Engine", name: str, stack: str) -> Found:
     path = discovery.physical(engine.files, stack)
     if path is not None:
         return _in_manifest(engine, path, name, stack)

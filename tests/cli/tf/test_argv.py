@@ -30,6 +30,13 @@ from sonde.cli.tf.argv import Call, parse
         ("apply vpc -s d --from-plan=x.plan", Call(("apply",), "vpc", "d", switches={"from-plan": True})),
         ("apply vpc -s d --planfile p", Call(("apply",), "vpc", "d", values={"planfile": "p"})),
         ("plan vpc -s d --skip env,exec --skip a", Call(("plan",), "vpc", "d", lists={"skip": ("env", "exec", "a")})),
+        ("plan --components a,b --components c", Call(("plan",), values={"components": "a,b,c"})),
+        ("workspace list vpc -s d --x", Call(("workspace", "list"), "vpc", "d", passed=("--x",))),
+        ("write varfile vpc -s d", Call(("generate", "varfile"), "vpc", "d")),
+        (
+            "plan --all --include-dependents=2",
+            Call(("plan",), switches={"all": True, "include-dependents": True}, values={"include-dependents": "2"}),
+        ),
         ("", Call(("help",))),
     ],
 )
@@ -43,6 +50,9 @@ def test_ours_is_taken_and_the_rest_passed_on(line, call):
         ("remediate vpc -s dev", "Unknown command remediate"),
         ("plan vpc -s", "flag needs an argument: -s"),
         ("plan vpc -s d --upload-status=maybe", "invalid argument"),
+        ("plan vpc -s d --auto-approve", "unknown flag --auto-approve for command sonde terraform plan"),
+        ("validate --all -s d", "unknown flag --all for command sonde terraform validate"),
+        ("generate backend vpc -s d --file x", "unknown flag --file for command sonde terraform generate backend"),
     ],
 )
 def test_what_cannot_be_meant_is_wrong_usage(line, says):

@@ -6,7 +6,7 @@ import stat
 import pytest
 
 from sonde.cli.errors import CliError
-from sonde.cli.tf import files
+from sonde.cli.tf import files, hcl
 
 
 def test_a_file_is_sorted_indented_and_for_its_owner_alone(tmp_path):
@@ -41,3 +41,24 @@ def test_a_backend_without_a_kind_is_an_error_with_a_next_step():
 )
 def test_an_alias_makes_a_list_of_a_providers_configurations(given, written):
     assert json.loads(files.as_json(files.providers(given))) == {"provider": written}
+
+
+def test_a_terraform_file_has_blocks_where_terraform_has_them():
+    written = hcl.document(
+        {
+            "resource": {"null_resource": {"a": {"triggers": {"x": 1}}}},
+            "locals": {"tags": {"team": "core"}},
+            "other": {"k": [1]},
+        }
+    )
+    assert written == (
+        'locals {\n  tags = {\n    team = "core"\n  }\n}\n'
+        "other = {\n  k = [1]\n}\n"
+        'resource "null_resource" "a" {\n  triggers = {\n    x = 1\n  }\n}\n'
+    )
+    with pytest.raises(CliError, match='variable "size" must be a map'):
+        hcl.document({"variable": {"size": 3}})
+
+
+def test_listed_settings_stand_apart():
+    assert hcl.spaced({"b": {"k": "v"}, "a": None}) == 'a = null\n\nb = {\n  "k" = "v"\n}'

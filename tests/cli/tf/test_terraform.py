@@ -211,7 +211,7 @@ def test_what_cannot_run_says_why(terraform, project, argv, code, says):
     [
         ("json", '{\n  "list": [\n    "a",\n    1\n  ],\n  "secret": "<MASKED>",\n  "size": 1\n}\n'),
         ("env", 'list=["a",1]\nsecret=<MASKED>\nsize=1\n'),
-        ("bash", "export list='[\"a\",1]'\nexport secret='<MASKED>'\nexport size='1'\n"),
+        ("bash", "export list='[\"a\",1]'\nexport secret=<MASKED>\nexport size=1\n"),
         ("csv", 'key,value\nlist,"[""a"",1]"\nsecret,<MASKED>\nsize,1\n'),
         ("hcl", 'list = ["a", 1]\nsecret = "<MASKED>"\nsize = 1\n'),
     ],
@@ -276,6 +276,89 @@ def test_outputs_for_github_go_to_the_jobs_own_file(terraform, tmp_path):
     done = terraform("output", "app/web", "-s", "dev", "--format", "github", GITHUB_OUTPUT=str(tmp_path / "out"))
     assert (done.returncode, done.stdout) == (0, "")
     assert "size=2\n" in (tmp_path / "out").read_text()
+
+
+def test_a_file_gets_outputs_unmasked(terraform, tmp_path):
+    terraform("deploy", "net", "-s", "dev")
+    done = terraform("output", "net", "secret", "-s", "dev", "-f", "env", "-o", str(tmp_path / "out"))
+    assert (done.returncode, done.stdout) == (0, "")
+    assert (tmp_path / "out").read_text() == "secret=hush\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("size", "--format", "table"), 'Unsupported format "table"'),
+        (("list", "--format", "csv"), "does not support complex values"),
+    ],
+)
+def test_one_output_alone_is_not_shown_in_every_format(terraform, words, says):
+    terraform("deploy", "app/web", "-s", "dev")
+    done = terraform("output", "app/web", "-s", "dev", *words)
+    assert done.returncode == 1
+    assert says in done.stderr
+
+
+def test_keep_going_runs_what_comes_after_a_failure(terraform, project):
+    done = terraform("plan", "--all", "-s", "dev", "--failure-mode", "keep-going")
+    assert done.returncode == 1
+    assert "component=gone stack=dev" in done.stderr
+    planned = [words.split()[2] for words in commands(project) if words.startswith("plan")]
+    assert planned == [f"dev-{name}.terraform.tfvars.json" for name in ("locked", "net", "web")]
+
+
+@pytest.mark.parametrize(
+    ("flags", "code", "says"),
+    [
+        (("--tags", "none-has-this"), 0, "No components matched"),
+        (("--labels", "team=x"), 0, "No components matched"),
+        (("--all", "--failure-mode", "perhaps"), 1, 'invalid --failure-mode "perhaps"'),
+        (("--all", "net"), 1, "component net: the component argument can't be used"),
+        (("--all", "--affected"), 1, "the --affected flag can't be used with"),
+    ],
+)
+def test_a_selection_that_means_nothing_or_contradicts_itself_runs_nothing(terraform, project, flags, code, says):
+    done = terraform("plan", "-s", "dev", *flags)
+    assert done.returncode == code
+    assert says in done.stderr
+    assert not project.calls()
+
+
+def test_a_component_may_be_named_by_its_path(terraform, project, checkout):
+    text = STACK.replace("component: no-such-folder", "type: abstract")
+    (checkout / "stacks" / "dev.yaml").write_text(text)
+    assert terraform("init", "components/terraform/net", "-s", "dev").returncode == 0
+    assert (project.path / "dev-net.terraform.tfvars.json").exists()
+    done = terraform("init", "./components/terraform/net", "-s", "dev")
+    assert done.returncode == 2
+    assert "Matching components: app/web, locked, net, off" in done.stderr
+
+
+def test_a_shell_knows_the_instance_and_its_variables(terraform, project, tmp_path):
+    shell = tmp_path / "sh"
+    shell.write_text('#!/bin/sh\necho "$1 $ATMOS_STACK $ATMOS_COMPONENT $TF_CLI_ARGS_plan"; exit 3\n')
+    shell.chmod(0o755)
+    done = terraform("shell", "net", "-s", "dev", SHELL=str(shell))
+    assert done.stdout.endswith("-l dev net -var-file=dev-net.terraform.tfvars.json\n")
+    assert done.returncode == 3
+    assert commands(project) == ["init -reconfigure", "workspace select -or-create dev"]
+    dry = terraform("shell", "net", "-s", "dev", "--dry-run", SHELL=str(shell))
+    assert (dry.returncode, dry.stdout) == (0, "")
+    assert "Terraform workspace: dev" in dry.stderr
+
+
+def test_clean_without_a_component_cleans_all_and_keeps_plans(terraform, project):
+    assert "Nothing to delete" in terraform("clean", "--force").stderr
+    terraform("plan", "net", "-s", "dev")
+    assert terraform("clean", "--force").returncode == 0
+    assert sorted(path.name for path in project.path.iterdir()) == ["backend.tf.json", "dev-net.planfile", "main.tf"]
+
+
+def test_env_values_are_printed_as_go_prints_them(terraform, project, checkout):
+    stack = checkout / "stacks" / "dev.yaml"
+    stack.write_text(STACK.replace("{COLOUR: green}", "{COLOUR: {b: [1, x], a: null}}"))
+    terraform("init", "net", "-s", "dev")
+    assert project.calls()[0][1] == "map[a:<nil> b:[1 x]]"
 
 
 def test_what_a_stack_asks_for_and_is_not_done_is_said(terraform, checkout):

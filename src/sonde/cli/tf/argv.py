@@ -8,13 +8,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sonde.cli.errors import UsageError
+from sonde.cli.tf import flags
 
 # Terraform's own commands, and what we add to them
 SUBCOMMANDS = (
     *("apply", "clean", "console", "deploy", "destroy", "fmt", "force-unlock", "generate", "get", "graph", "import"),
-    *("init", "login", "logout", "metadata", "modules", "output", "plan", "providers", "refresh", "show"),
+    *("init", "login", "logout", "metadata", "modules", "output", "plan", "providers", "refresh", "shell", "show"),
     *("state", "taint", "test", "untaint", "validate", "version", "workspace"),
 )
+# Commands of the past and what they mean today.
+FORMERLY = {"varfile": ("generate", "varfile"), "write": ("generate", "varfile")}
 # A command of a command: the second word belongs to it, and is not the component.
 SECOND_WORDS: Mapping[str, frozenset[str]] = {
     "workspace": frozenset({"list", "show", "new", "select", "delete"}),
@@ -29,7 +32,7 @@ SWITCHES = frozenset(
         *("init-run-reconfigure", "init-pass-vars", "auto-generate-backend-file", "process-templates"),
         *("process-functions", "skip-hooks", "ci", "verify-plan", "force", "everything", "skip-lock-file", "cache"),
         *("flatten", "uppercase", "include-dependents", "include-dependencies", "use-mocks", "help", "clean", "mask"),
-        *("clone-target-ref", "with-secrets", "interactive"),
+        *("clone-target-ref", "with-secrets", "interactive", "force-color", "force-tty", "heatmap", "no-color"),
     }
 )
 VALUES = frozenset(
@@ -38,10 +41,12 @@ VALUES = frozenset(
         *("format", "output-file", "file", "file-template", "stacks", "failure-mode", "log-order", "max-concurrency"),
         *("base-path", "config", "config-path", "logs-level", "logs-file", "profile", "pager", "redirect-stderr"),
         *("identity", "repo-path", "ref", "sha", "base", "ssh-key", "ssh-key-password", "hide", "chdir"),
-        *("execution-summary-file",),
+        *("execution-summary-file", "settings-list-merge-strategy"),
     }
 )
 REPEATED = frozenset({"config", "config-path", "profile", "skip"})
+LISTS = frozenset({"components", "tags", "stacks", "hide"})  # given again they add to what was given before
+DEPTHS = frozenset({"include-dependents", "include-dependencies"})  # switches with an optional number of steps
 SHORT: Mapping[str, str] = {"-s": "stack", "-c": "component", "-h": "help", "-q": "query", "-C": "chdir"}
 SHORT_OF: Mapping[str, Mapping[str, str]] = {  # short forms that only some commands have
     "output": {"-f": "format", "-o": "output-file", "-u": "uppercase"},
@@ -103,6 +108,8 @@ def parse(words: Sequence[str]) -> Call:
 
 def _command(words: list[str]) -> tuple[tuple[str, ...], list[str]]:
     first = words[0]
+    if first in FORMERLY:
+        return FORMERLY[first], words[2:] if words[1:2] == ["varfile"] else words[1:]
     if first not in SUBCOMMANDS:
         names = "\n".join(f"  • {name}" for name in SUBCOMMANDS)
         raise UsageError(
@@ -157,6 +164,13 @@ class _Reader:
         name = flag[2:] if flag.startswith("--") else short.get(flag, "")
         if not name and word[:2] in short and short[word[:2]] in VALUES and not word.startswith("--"):
             name, equals, value = self._attached(word, short)
+        if flag.startswith("--") and flags.is_unknown(self.command, name):
+            path = "sonde terraform " + " ".join(self.command)
+            raise UsageError(
+                f"unknown flag {flag} for command {path}",
+                usage=f"{path} [flags]",
+                hints=[f"A flag of Terraform's own has one dash, or stands behind two: {path} … -- {word}"],
+            )
         if name in SWITCHES:
             self._switch(name, value, given=bool(equals))
         elif name in VALUES:
@@ -182,12 +196,17 @@ class _Reader:
             self.switches[name] = False
         elif name == "from-plan":  # the Go CLI takes a path here and does not use it (quirk Q21)
             self.switches[name] = True
+        elif name in DEPTHS and value.isdecimal():
+            self.switches[name] = True
+            self.values[name] = value
         else:
             raise UsageError(f'invalid argument "{value}" for "--{name}" flag: it is true or false')
 
     def _value(self, name: str, value: str) -> None:
         if name in REPEATED:
             self.lists.setdefault(name, []).extend(value.split(",") if name == "skip" else [value])
+        elif name in LISTS and self.values.get(name):
+            self.values[name] += f",{value}"
         else:
             self.values[name] = value
 

@@ -14,7 +14,23 @@ from sonde.cli.tf.instance import Instance
 def execute(home: Project, call: Call) -> int:
     """Remove the files of an instance, after a question unless `--force`. State is never removed without `--everything`."""
     found = instances.find(instances.engine_of(home), call, call.component, call.stack)
-    targets = [path for path in _targets(home, call, found) if path.exists()]
+    return _remove(home, call, _targets(home, call, found))
+
+
+def execute_all(home: Project, call: Call) -> int:
+    """Remove what runs leave in the folders of all components, or of those of one stack; planfiles and backends stay."""
+    engine = instances.engine_of(home)
+    targets: dict[Path, None] = {}
+    for each in engine.stacks(instances.options_of(call, stack=call.stack)).instances:
+        if each.kind == "terraform":
+            found = Instance(each.name, each.stack, each.stack, each.sections)
+            left = (found.subject.planfile, files.BACKEND)
+            targets.update((path, None) for path in _targets(home, call, found) if path.name not in left)
+    return _remove(home, call, list(targets))
+
+
+def _remove(home: Project, call: Call, candidates: list[Path]) -> int:
+    targets = [path for path in candidates if path.exists()]
     if not targets:
         home.process.stderr.write("✓ Nothing to delete\n")
         return 0

@@ -7,13 +7,14 @@ from typing import Any
 
 from sonde.cli.project import Project
 from sonde.cli.tf.instance import Instance
+from sonde.stacks import values
 
 
 def of(home: Project, instance: Instance, *, secrets: bool = True) -> dict[str, str]:
     """The tool's environment (stacks.md §12). `secrets` adds sensitive variables as TF_VAR_*."""
     ours = home.process.env
     env = dict(ours)
-    env |= {name: text(value) for name, value in instance.section("env").items() if value is not None}
+    env |= {name: values.text(value) for name, value in instance.section("env").items()}
     env["ATMOS_CLI_CONFIG_PATH"] = str(home.config.folder or "")
     env["ATMOS_BASE_PATH"] = str(home.config.base_path)
     env |= nested(ours)
@@ -32,7 +33,7 @@ def nested(env: Mapping[str, str]) -> dict[str, str]:
 
 
 def text(value: Any) -> str:
-    """A value of `env` as a process gets it: scalars as Go prints them, the rest as JSON."""
+    """A value for Terraform to read as HCL, of which JSON is a part."""
     if isinstance(value, str):
         return value
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)

@@ -41,6 +41,16 @@ def execute(home: Project, call: Call, instance: Instance) -> int:
     return code
 
 
+def prepare(home: Project, call: Call, instance: Instance) -> int:
+    """Files, init and workspace, and nothing after them; the exit code of the one that failed, or 0."""
+    switches = switches_of(home, call)
+    chosen = steps.decide(
+        call, instance.subject, switches, upload=False, env_workspace=bool(home.process.env.get("TF_WORKSPACE"))
+    )
+    write_files(instance, switches, varfile=True)
+    return _before(home, chosen, instance, environment.of(home, instance))
+
+
 def switches_of(home: Project, call: Call) -> Switches:
     """atmos.yaml's `components.terraform` with the call's flags over it."""
 
@@ -50,7 +60,7 @@ def switches_of(home: Project, call: Call) -> Switches:
 
     return Switches(
         auto_approve=choose("apply_auto_approve"),
-        deploy_init=choose("deploy_run_init", "deploy-run-init"),
+        deploy_init=choose("deploy_run_init") or call.on("deploy-run-init"),  # the flag never switches it off
         reconfigure=choose("init_run_reconfigure", "init-run-reconfigure"),
         pass_vars=choose("init.pass_vars", "init-pass-vars"),
         skip_planfile=choose("plan.skip_planfile", "skip-planfile"),
@@ -108,22 +118,26 @@ def write_files(instance: Instance, switches: Switches, *, varfile: bool) -> Non
     folder = instance.folder
     if varfile:
         write_varfile(instance, folder / instance.subject.varfile)
-    if switches.generate_backend:
-        subject = instance.subject
-        files.write(
-            folder / files.BACKEND, files.backend(subject.backend_type, instance.section("backend"), subject.workspace)
-        )
+    write_settings(instance, switches)
     if switches.generate_files:
         for path, content in files.generated(folder, instance.section("generate")).items():
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(content, encoding="utf-8")
-    if instance.section("providers"):
-        files.write(folder / files.PROVIDERS, files.providers(instance.section("providers")))
     required = files.required(
         str(instance.sections.get("required_version") or ""), instance.section("required_providers")
     )
     if required:
         files.write(folder / files.REQUIRED_PROVIDERS, required)
+
+
+def write_settings(instance: Instance, switches: Switches) -> None:
+    """Backend and provider settings, in the component's folder."""
+    folder, subject = instance.folder, instance.subject
+    if switches.generate_backend:
+        content = files.backend(subject.backend_type, instance.section("backend"), subject.workspace)
+        files.write(folder / files.BACKEND, content)
+    if instance.section("providers"):
+        files.write(folder / files.PROVIDERS, files.providers(instance.section("providers")))
 
 
 def _before(home: Project, chosen: Steps, instance: Instance, env: Mapping[str, str]) -> int:

@@ -79,7 +79,9 @@ def generated(folder: Path, section: Mapping[str, Any]) -> dict[Path, str]:
 
 
 def _structured(name: str, content: Any) -> str:
-    if name.endswith((".tf", ".hcl", ".tfvars")) and isinstance(content, Mapping):
+    if name.endswith((".tf", ".hcl")) and isinstance(content, Mapping):
+        return hcl.document(content)
+    if name.endswith(".tfvars") and isinstance(content, Mapping):
         return hcl.attributes(content)
     if name.endswith((".yaml", ".yml")):
         from sonde.stacks import yamldump

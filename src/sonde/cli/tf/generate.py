@@ -11,7 +11,6 @@ from sonde.cli.tf import instance as instances
 from sonde.cli.tf.argv import Call
 from sonde.cli.tf.execute import write_varfile
 from sonde.cli.tf.instance import Instance, require_folder
-from sonde.stacks import yamldump
 
 TOKENS = ("namespace", "tenant", "environment", "region", "stage")
 
@@ -76,14 +75,24 @@ def _backends(home: Project, call: Call) -> None:
             continue
         suffix = "backend.tf.json" if form == "json" else "backend.tf"
         path = home.process.cwd / _filled(template, each) if template else each.folder / suffix
+        if not template:
+            require_folder(home, each)
         if path not in done:
             done.add(path)
             _write(path, render(kind, each.section("backend")))
 
 
 def _files(home: Project, call: Call) -> None:
-    """The files of the component's `generate` section."""
-    found = _one(home, call)
+    """The files of the component's `generate` section, or of those of all components that have one."""
+    if not call.on("all"):
+        _write_files(home, call, _one(home, call))
+        return
+    for each in _all(home, call):
+        if each.section("generate") and each.folder.is_dir():
+            _write_files(home, call, each)
+
+
+def _write_files(home: Project, call: Call, found: Instance) -> None:
     for path, content in files.generated(found.folder, found.section("generate")).items():
         if call.on("dry-run"):
             home.process.stderr.write(f"Would write {_shown(home, path)}\n")
@@ -102,14 +111,13 @@ KINDS: Mapping[str, Callable[[Project, Call], None]] = {
     "files": _files,
 }
 VARFILE_FORMATS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
-    "hcl": hcl.attributes,
+    "hcl": hcl.spaced,
     "json": files.as_json,
-    "yaml": lambda variables: yamldump.dump(dict(variables)),
 }
 BACKEND_FORMATS: Mapping[str, Callable[[str, Mapping[str, Any]], str]] = {
     "json": lambda kind, settings: files.as_json(files.backend(kind, settings, "")),
     "hcl": hcl.backend,
-    "backend-config": lambda _, settings: hcl.attributes(settings),
+    "backend-config": lambda _, settings: hcl.spaced(settings),
 }
 
 

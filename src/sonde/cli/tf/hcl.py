@@ -5,6 +5,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from sonde.cli.errors import CliError
+
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
@@ -41,8 +43,46 @@ def value(item: Any, depth: int = 0) -> str:
 
 def backend(kind: str, settings: Mapping[str, Any]) -> str:
     """A `terraform` block with a backend."""
-    header = "cloud" if kind == "cloud" else f'backend "{kind}"'
-    return block("terraform", block(header, attributes(settings, 2), 1))
+    return block("terraform", block(f'backend "{kind}"', attributes(settings, 2), 1))
+
+
+def spaced(values: Mapping[str, Any]) -> str:
+    """Settings with an empty line between them and the keys of maps in quotes, as variables and backends are listed."""
+    return "\n\n".join(f"{_name(key)} = {_spaced(values[key], 0)}" for key in sorted(values))
+
+
+def _spaced(item: Any, depth: int) -> str:
+    if not isinstance(item, Mapping) or not item:
+        return value(item, depth)
+    inner = "".join(
+        f"{'  ' * (depth + 1)}{json.dumps(key)} = {_spaced(item[key], depth + 1)}\n" for key in sorted(item)
+    )
+    return "{\n" + inner + "  " * depth + "}"
+
+
+# How many labels a block has; what is in none of these two is an attribute.
+LABELLED: Mapping[str, int] = {"variable": 1, "output": 1, "provider": 1, "module": 1, "resource": 2, "data": 2}
+UNLABELLED = ("locals", "terraform")
+
+
+def document(values: Mapping[str, Any]) -> str:
+    """A Terraform file: maps that are called like its blocks are blocks, sorted by name."""
+    parts = []
+    for key in sorted(values):
+        content = values[key]
+        if isinstance(content, Mapping) and (key in UNLABELLED or key in LABELLED):
+            parts.append(_blocks(key, content, LABELLED.get(key, 0)))
+        else:
+            parts.append(attributes({key: content}))
+    return "".join(parts)
+
+
+def _blocks(header: str, content: Any, labels: int) -> str:
+    if not isinstance(content, Mapping):
+        raise CliError(f"generate: the block {header} must be a map, not {type(content).__name__}")
+    if not labels:
+        return block(header, attributes(content, 1))
+    return "".join(_blocks(f"{header} {json.dumps(name)}", content[name], labels - 1) for name in sorted(content))
 
 
 def _aligned(run: list[tuple[str, str]], depth: int) -> list[str]:

@@ -98,6 +98,7 @@ def find(engine: Engine, call: Call, component: str, stack: str) -> Instance:
     if kind != "terraform":
         raise CliError(f"invalid component\n\n'{component}' in the stack {stack} is a {kind} component")
     where = describe.find(engine, component, stack)
+    component = where.component.name
     name, _ = names.component_context(
         engine.project, where.content.name, where.content.explicit_name, where.component.sections
     )

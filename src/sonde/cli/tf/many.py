@@ -3,20 +3,25 @@
 from collections.abc import Mapping
 from typing import Any
 
+from sonde.cli import inventory
 from sonde.cli.errors import CliError, ToolError
 from sonde.cli.project import Project
 from sonde.cli.tf import instance as instances
 from sonde.cli.tf.argv import Call
 from sonde.cli.tf.execute import execute
 from sonde.cli.tf.order import Node, in_order, needs_of
-from sonde.stacks import yq
+from sonde.stacks import rows, yq
+from sonde.stacks.engine import Engine
+from sonde.stacks.errors import StacksError
 
 Sections = Mapping[str, Any]
+FAIL_FAST, KEEP_GOING = "fail-fast", "keep-going"
 
 
 def is_many(call: Call) -> bool:
     """Whether the call names a selection, or no component at all where a stack is given."""
-    selects = call.on("all") or call.on("affected") or any(call.values.get(name) for name in ("components", "query"))
+    named = any(call.values.get(name) for name in ("components", "query", "tags", "labels"))
+    selects = call.on("all") or call.on("affected") or named
     return selects or (not call.component and bool(call.stack) and call.name in ("plan", "apply", "deploy", "destroy"))
 
 
@@ -25,29 +30,56 @@ def execute_many(home: Project, call: Call) -> int:
 
     Raises ToolError with 2 where a plan of any of them found changes and said so by its exit code.
     """
-    if call.component:
-        raise CliError(f"the component '{call.component}' and a selection of components exclude each other")
+    _check(call)
     engine = instances.engine_of(home)
     among = affected(home, call) if call.on("affected") else None
     nodes = selected(engine.stacks(instances.options_of(call, stack=call.stack)).instances, call, among)
     if not nodes:
         home.process.stderr.write("✓ No components matched\n")
         return 0
-    changed, failed = False, 0
+    changed, failed = False, list[str]()
     for node in nodes:
-        code = execute(home, call, instances.find(engine, call, node.component, node.stack))
+        code, why = _one(home, call, engine, node)
         changed |= code == 2 and call.name == "plan"
         if code and not (code == 2 and call.name == "plan"):
-            failed = failed or code
-            message = f"component={node.component} stack={node.stack}: subcommand exited with code {code}"
-            if call.values.get("failure-mode") != "keep-going":
+            message = f"component={node.component} stack={node.stack}: {why}"
+            failed.append(message)
+            if call.values.get("failure-mode") != KEEP_GOING:
                 raise CliError(f"terraform execution failed: {message}", hints=_skipped(nodes, node))
             home.log.warning("Terraform execution failed, going on.", component=node.component, stack=node.stack)
     if failed:
-        raise CliError("terraform execution failed for some components, named above")
+        raise CliError("terraform execution failed: " + "\n".join(failed))
     if changed:
         raise ToolError(2)
     return 0
+
+
+def _check(call: Call) -> None:
+    """Raises CliError where the flags exclude each other, or have a value that means nothing."""
+    if call.component:
+        raise CliError(
+            f"component {call.component}: the component argument can't be used with the multi-component (bulk operations) "
+            "flags --affected, --all, --query, --components, --tags and --labels"
+        )
+    if call.on("affected") and (call.on("all") or call.values.get("query") or call.values.get("components")):
+        raise CliError(
+            "the --affected flag can't be used with the other multi-component (bulk operations) flags --all, --query and "
+            "--components"
+        )
+    mode = call.values.get("failure-mode", "")
+    if mode not in ("", FAIL_FAST, KEEP_GOING):
+        raise CliError(
+            f'invalid value for flag\n\ninvalid --failure-mode "{mode}": supported values are "{FAIL_FAST}", "{KEEP_GOING}"'
+        )
+
+
+def _one(home: Project, call: Call, engine: Engine, node: Node) -> tuple[int, str]:
+    """The exit code for one of several, and what a failure is called; what cannot be run at all is a failure too."""
+    try:
+        code = execute(home, call, instances.find(engine, call, node.component, node.stack))
+    except (CliError, StacksError) as error:
+        return 1, " ".join(error.message.split())
+    return code, f"subcommand exited with code {code}"
 
 
 def _skipped(nodes: list[Node], failed: Node) -> list[str]:
@@ -105,8 +137,15 @@ def _can_run(sections: Sections) -> bool:
 
 
 def _wanted(node: Node, sections: Sections, call: Call) -> bool:
-    names = [name for name in call.values.get("components", "").split(",") if name]
+    names = inventory.split([call.values.get("components", "")])
     if names and node.component not in names:
+        return False
+    metadata = sections.get("metadata") or {}
+    tags = inventory.split([call.values.get("tags", "")])
+    if tags and not set(tags) & set(metadata.get("tags") or ()):
+        return False
+    labels, has = rows.labels(inventory.split([call.values.get("labels", "")])), metadata.get("labels") or {}
+    if any(has.get(name) != value for name, value in labels.items()):
         return False
     query = call.values.get("query", "")
     return not query or yq.evaluate(dict(sections), query) is True

@@ -1,6 +1,7 @@
 """`sonde terraform output --format …`: a component's outputs for scripts and other tools (stacks.md §12)."""
 
 import json
+import shlex
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -21,21 +22,24 @@ INIT = ("init", "-no-color", "-input=false", "-backend=true", "-get=true", "-upg
 
 
 def run_format(home: Project, call: Call) -> int:
-    """Read all outputs, then print them, or the one that is named, in the wanted format. Sensitive ones are masked."""
+    """Read all outputs, then print them, or the one that is named, in the wanted format.
+
+    Sensitive ones are masked where they are printed; a file gets them as they are, as that is what it is for.
+    """
     form = call.values["format"]
+    name = next((word for word in call.passed if not word.startswith("-")), "")
     if form not in FORMATS:
-        raise CliError(f"unsupported format {form!r}", hints=[f"Supported formats: {', '.join(FORMATS)}."])
+        raise CliError(f"unsupported format {form!r}", hints=[_supported()])
     found = instances.find(instances.engine_of(home), call, call.component, call.stack)
     require_folder(home, found)
-    values = read(home, call, found)
-    name = next((word for word in call.passed if not word.startswith("-")), "")
+    target = call.values.get("output-file") or (home.process.env.get("GITHUB_OUTPUT") if form == "github" else "")
+    values = read(home, call, found, masked=not target)
     if name:
         if name not in values:
             raise CliError(f"output {name!r} not found in {call.component} of {call.stack}")
         text = single(name, values[name], form)
     else:
         text = FORMATS[form](shaped(values, flatten=call.on("flatten"), uppercase=call.on("uppercase")))
-    target = call.values.get("output-file") or (home.process.env.get("GITHUB_OUTPUT") if form == "github" else "")
     if target:
         with (home.process.cwd / target).open("a", encoding="utf-8") as file:
             file.write(text)
@@ -44,9 +48,9 @@ def run_format(home: Project, call: Call) -> int:
     return 0
 
 
-def read(home: Project, call: Call, found: Instance) -> dict[str, Any]:
+def read(home: Project, call: Call, found: Instance, *, masked: bool) -> dict[str, Any]:
     """All outputs of an instance. Raises CliError with what Terraform said."""
-    execute.write_files(found, execute.switches_of(home, call), varfile=True)
+    execute.write_settings(found, execute.switches_of(home, call))
     tool = execute.program(home, found)
     env = environment.of(home, found, secrets=False)
     variables = sorted(name for name in env if name.startswith("TF_VAR_"))
@@ -57,14 +61,20 @@ def read(home: Project, call: Call, found: Instance) -> dict[str, Any]:
         )
     env = {name: value for name, value in env.items() if name != "ATMOS_SHLVL"} | QUIET
     reconfigure = ("-reconfigure",) if home.config.get("components.terraform.init_run_reconfigure") is True else ()
-    workspace = ("workspace", "select", "-no-color", found.subject.workspace)
+    select = ("workspace", "select", "-no-color", found.subject.workspace)
+    workspace = () if found.subject.backend_type == "http" else select
     said = ""
     for arguments in (("version", "-json"), (*INIT, *reconfigure), workspace, ("output", "-no-color", "-json")):
+        if not arguments:
+            continue
         code, said = run.quietly([tool, *arguments], found.folder, env)
         if code:
             raise CliError(f"terraform {arguments[0]} failed for {found.component} in {found.stack}\n\n{said.strip()}")
     outputs = json.loads(said)
-    return {name: MASKED if each.get("sensitive") else each.get("value") for name, each in sorted(outputs.items())}
+    return {
+        name: MASKED if masked and each.get("sensitive") else each.get("value")
+        for name, each in sorted(outputs.items())
+    }
 
 
 def shaped(values: Mapping[str, Any], *, flatten: bool, uppercase: bool) -> dict[str, Any]:
@@ -86,7 +96,17 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
 
 
 def single(name: str, value: Any, form: str) -> str:
-    """One output: bare where the format is one of values, named where it is one of names."""
+    """One output: bare where the format is one of values, named where it is one of names.
+
+    Raises CliError where the format shows only several outputs, or only plain values.
+    """
+    if form == "table":
+        raise CliError(f'invalid argument error\n\nUnsupported format "{form}".', hints=[_supported()])
+    if form not in ("json", "yaml", "hcl") and isinstance(value, list | Mapping):
+        raise CliError(
+            f'invalid argument error\n\nFormat "{form}" does not support complex values (maps/lists) for single output.',
+            hints=["Use --format=json or --format=yaml for complex values."],
+        )
     if form in ("json", "yaml"):
         return FORMATS[form](value)
     if form in ("csv", "tsv"):
@@ -104,8 +124,12 @@ def _text(value: Any) -> str:
     return environment.text(value)
 
 
+def _supported() -> str:
+    return f"Supported formats: {', '.join(FORMATS)}."
+
+
 def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "'\\''") + "'"
+    return text if text == MASKED else shlex.quote(text)
 
 
 def _github(name: str, text: str) -> str:
