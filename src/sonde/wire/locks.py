@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 PATH = "locks"
 WAIT_PATH = "locks/wait"  # ours
@@ -17,12 +17,11 @@ def lock_key(owner: str, name: str, stack: str, component: str) -> str:
 
 @dataclass(frozen=True)
 class LockRequest:
-    """`ttl` in seconds."""
+    """`ttl` in seconds. The Go client's own class also has `properties`, which it never sends; they are passed over."""
 
     key: str
     ttl: int = DEFAULT_TTL
     message: str | None = None
-    properties: Mapping[str, Any] | None = None
 
     JSON: ClassVar[Mapping[str, str]] = {"message": "lockMessage"}
     NULLABLE: ClassVar[frozenset[str]] = frozenset()
