@@ -4,6 +4,7 @@ import json
 import re
 from pathlib import Path
 
+from sonde.server.web.filters import coded
 from sonde.wire.calls import CALLS
 from sonde.wire.envelope import ErrorTag
 
@@ -34,3 +35,10 @@ def test_every_link_within_the_page_leads_somewhere(browser):
 def test_the_page_takes_nothing_from_the_internet(browser):
     text = browser.get("/docs").text
     assert not re.findall(r'(?:src|href)="(?:https?:)?//', text)
+
+
+def test_words_of_code_are_shown_as_code_and_nothing_else_is_markup(browser):
+    text = browser.get("/docs").text
+    assert "<code>errorMessage</code>" in text
+    assert "`" not in text
+    assert str(coded("a `<b>` < `c`")) == "a <code>&lt;b&gt;</code> &lt; <code>c</code>"

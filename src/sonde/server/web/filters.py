@@ -71,7 +71,16 @@ def linked(text: str) -> Markup:
     return Markup("").join(done)
 
 
+def coded(text: str) -> Markup:
+    """Text of our own with what stands between backticks as code."""
+    parts = [
+        Markup("<code>{}</code>").format(part) if odd % 2 else escape(part) for odd, part in enumerate(text.split("`"))
+    ]
+    return Markup("").join(parts)
+
+
 FILTERS = {
+    "coded": coded,
     "utc": utc,
     "iso": iso,
     "ago": ago,

@@ -14,7 +14,7 @@ Described = Callable[[], Mapping[str, Any]]
 def page(described: Described, db: Database, visitor: Visitor, call: Call) -> View:
     """The description as a page; it needs no script."""
     del db, visitor, call
-    return View("reference.html", {"api": described()})
+    return View("reference.html", {"api": described(), "nav": "/docs"})
 
 
 def openapi(described: Described, db: Database, visitor: Visitor, call: Call) -> File:
