@@ -265,3 +265,74 @@ def test_what_a_repository_and_a_workspace_demand_can_be_changed(admin, workspac
 def test_what_is_not_there_cannot_be_changed(admin, workspace):
     refused(admin("repo", "set", "acme/none", "--workspace", workspace, "--min-lock-ttl", "1"), "repo add")
     refused(admin("workspace", "set", "ws_none", "--strict-drift"), "workspace create")
+
+
+OF = ("--repo", "acme/infra", "--workspace")
+
+
+def test_rows_of_permissions_are_listed_added_once_and_removed(admin, workspace, database_url):
+    facts(admin(*REPO, workspace, "--json"))
+    listed = facts(admin("permission", "list", *OF, workspace, "--json"))["permissions"]
+    assert sorted(row["permission"] for row in listed) == sorted(
+        [
+            "affected_stacks:create",
+            "instances:create",
+            "instances:update",
+            "exec:create",
+            "locks:create",
+            "locks:delete",
+            "status:read",
+        ]
+    )
+    assert {(row["workflow"], row["branch"], row["environment"], row["strangers"]) for row in listed} == {
+        ("*", "*", "*", False)
+    }
+    row = (
+        "permission",
+        "add",
+        "git:commit",
+        *OF,
+        workspace,
+        "--workflow",
+        "format.yaml",
+        "--branch",
+        "^(main|develop)$",
+    )
+    made = facts(admin(*row, "--json"))
+    assert (made["changed"], made["branch"]) == (True, "^(main|develop)$")
+    again = facts(admin(*row, "--json"))
+    assert again == {**made, "changed": False}
+    code, out, _ = admin("permission", "list", *OF, workspace)
+    assert (code, f"{made['id']}  git:commit: workflow format.yaml, branch ^(main|develop)$" in out) == (0, True)
+    code, out, _ = admin("permission", "remove", made["id"], *OF, workspace)
+    assert (code, out) == (
+        0,
+        "acme/infra gives git:commit no longer to: workflow format.yaml, branch ^(main|develop)$\n",
+    )
+    refused(admin("permission", "remove", made["id"], *OF, workspace), "has no row", "permission list")
+
+
+def test_linking_a_repository_again_brings_no_row_back(admin, workspace):
+    facts(admin(*REPO, workspace, "--json"))
+    for row in facts(admin("permission", "list", *OF, workspace, "--json"))["permissions"]:
+        facts(admin("permission", "remove", row["id"], *OF, workspace, "--json"))
+    facts(admin(*REPO, workspace, "--json"))
+    assert admin("permission", "list", *OF, workspace) == (0, "There is no row: no job may do anything\n", "")
+
+
+@pytest.mark.parametrize("option", ["--workflow", "--branch", "--environment"])
+@pytest.mark.parametrize("wrong", ["(", "a**", "[", "", "(?=x)", "x" * 201, "a\nb", os.fsdecode(b"\xff")])
+def test_a_pattern_that_is_none_is_refused(admin, workspace, option, wrong):
+    facts(admin(*REPO, workspace, "--json"))
+    answer = admin("permission", "add", "locks:create", *OF, workspace, option, wrong)
+    assert (answer[0], answer[1]) == (1, "")
+    assert "Traceback" not in answer[2]
+
+
+def test_a_permission_that_is_none_and_a_repository_that_is_not_linked_are_refused(admin, workspace):
+    refused(admin("permission", "add", "locks:steal", *OF, workspace), "locks:steal")
+    refused(admin("permission", "list", *OF, workspace), "sonde admin repo add")
+    refused(admin("token", "create", "--workspace", workspace, "--permission", "everything"), "--permission")
+    refused(admin("session", "revoke", "--all", "--workspace", "ws_nope"), "there is no workspace ws_nope")
+    refused(admin("token", "revoke", "tok_1", "--workspace", workspace), "token list")
+    refused(admin("audit", "verify", "--expect", "x"), "NUMBER:SEAL")

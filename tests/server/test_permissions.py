@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import MISSING, fields
 from pathlib import Path
 from time import perf_counter
 
@@ -20,7 +21,7 @@ from sonde.server.auth.patterns import PatternError, check, exactly, fits
 from sonde.server.auth.store import sessions
 from sonde.server.kernel.db import Database
 from sonde.server.migrate import upgrade
-from sonde.server.wiring import ROUTES, ApiRoute, GitHubRoute, UndeclaredError
+from sonde.server.wiring import ROUTES, UndeclaredError
 
 TABLE = Path(__file__).parents[1] / "data" / "server" / "permissions.md"
 JOB = {
@@ -354,10 +355,15 @@ def test_who_could_do_everything_before_the_upgrade_still_can(kind, tmp_path):
 
 
 def test_a_route_without_a_permission_does_not_start():
-    for kind in (ApiRoute, GitHubRoute):
+    kinds = {type(route) for route in ROUTES}
+    assert len(kinds) == 3
+    for kind in kinds:
+        needed = [field.name for field in fields(kind) if field.default is MISSING]
+        given = dict.fromkeys(needed, print) | {"method": "GET", "path": "nothing"}
         for wrong in (None, "", "locks:create"):
             with pytest.raises(UndeclaredError, match="nothing"):
-                kind("GET", "nothing", wrong, print)
+                kind(**given | {"permission": wrong})
+        assert kind(**given | {"permission": Permission.STATUS_READ}).path == "nothing"
 
 
 def test_every_route_declares_its_permission():

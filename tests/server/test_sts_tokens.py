@@ -250,6 +250,12 @@ def schema_takes(text):
     return jsonschema.Draft7Validator(schema).is_valid(yaml.safe_load(text))
 
 
+def test_the_schema_is_served_to_editors_without_a_sign_in(world):
+    answer = world.server.request("GET", "/schemas/sts-policy.json")
+    assert (answer.status, answer.headers["content-type"]) == (200, "application/schema+json")
+    assert answer.body == json.loads((resources.files("sonde.server.sts") / "schema.json").read_text())
+
+
 @pytest.mark.parametrize("text", VALID.values(), ids=VALID)
 def test_a_valid_policy_is_one_for_the_reader_and_the_published_schema(text):
     assert isinstance(parse(text), Policy)

@@ -33,6 +33,7 @@ from sonde.server.wiring import EXCHANGE, OLD_PATHS, OLD_PREFIX, PAGES, ROUTES, 
 from sonde.wire.envelope import Envelope, ErrorTag
 from sonde.wire.limits import WEBHOOK_CAP, cap_of
 
+POLICY_SCHEMA = "/schemas/sts-policy.json"
 THREADS = 64  # requests that may wait for the database at once
 WEBHOOKS = "/webhooks/github"
 NOT_KNOWN = "does not exist on this server; it may be newer or older than the client"
@@ -95,6 +96,7 @@ def make_app(site: Site, engine: Engine) -> ASGIApp:
     app.router.routes.append(_route(WEBHOOKS, {"POST": webhook}))
     app.add_route("/healthz", _healthz, methods=["GET"])
     app.add_route("/readyz", partial(_readyz, site), methods=["GET"])
+    app.add_route(POLICY_SCHEMA, _policy_schema, methods=["GET"])
     _add_pages(app, site, engine)
     app.add_exception_handler(HTTPException, _not_routed)
     app.add_exception_handler(Exception, _crashed)
@@ -188,6 +190,12 @@ async def _webhook(site: Site, engine: Engine, call: Call) -> Reply:
 
 async def _healthz(_: Request) -> Response:
     return JSONResponse({"status": "ok"})
+
+
+async def _policy_schema(_: Request) -> Response:
+    """For editors of trust policies; it says nothing about this server, so nobody has to sign in."""
+    schema = (resources.files("sonde.server.sts") / "schema.json").read_text()
+    return Response(schema, media_type="application/schema+json")
 
 
 async def _readyz(site: Site, _: Request) -> Response:

@@ -57,6 +57,11 @@ ApiHandler = Callable[[Database, Actor, Call], Reply]
 GitHubHandler = Callable[[GitHub | None, Database, Actor, Call], Reply]
 
 
+def _declared(path: str, permission: object) -> None:
+    if not isinstance(permission, Permission):
+        raise UndeclaredError(f"the route {path} declares no permission")
+
+
 @dataclass(frozen=True)
 class ApiRoute:
     """A route below `/api/v1/`; who calls it must hold `permission`. `wakes`: it leaves rows that the engine acts on."""
@@ -84,11 +89,6 @@ class GitHubRoute:
         _declared(self.path, self.permission)
 
 
-def _declared(path: str, permission: object) -> None:
-    if not isinstance(permission, Permission):
-        raise UndeclaredError(f"the route {path} declares no permission")
-
-
 @dataclass(frozen=True)
 class HotRoute:
     """A route below `/api/v1/` that is answered on the event loop, out of a grouped write.
@@ -101,6 +101,9 @@ class HotRoute:
     permission: Permission
     body: type[WireObject]
     handler: Callable[[Database, Claimant, Any], Awaitable[Reply]]
+
+    def __post_init__(self) -> None:
+        _declared(self.path, self.permission)
 
 
 Route = ApiRoute | GitHubRoute | HotRoute
