@@ -6,6 +6,7 @@ import itertools
 import os
 import shutil
 import signal
+from contextlib import contextmanager
 
 import postgres
 import pytest
@@ -87,52 +88,52 @@ def _keys_made_once():
 
 
 @pytest.fixture(scope="session")
-def templates(tmp_path_factory):
-    """Migrated, empty databases, made once per worker and copied for each test."""
-    return {"folder": tmp_path_factory.mktemp("templates"), "made": {}}
+def fresh_database(tmp_path_factory):
+    """A context manager: the URL of an empty database of a kind at the current schema, a copy of one made per worker."""
+    template = functools.cache(lambda: _sqlite_template(tmp_path_factory.mktemp("template") / "template.sqlite"))
+    copies = functools.cache(_pg_template)
+
+    @contextmanager
+    def fresh(kind, folder):
+        if kind == "sqlite":
+            yield f"sqlite:///{shutil.copy(template(), folder / 'sonde.sqlite')}"
+            return
+        base = os.environ.get(URL, "")
+        if not base:
+            pytest.skip("no PostgreSQL binaries were found (SONDE_TEST_PG_BIN, PATH, /usr/lib/postgresql)")
+        name = copies(base).take()
+        yield base + name
+        copies(base).give_back(name)
+
+    return fresh
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request, templates, tmp_path):
+def database_url(request, fresh_database, tmp_path):
     """The URL of an empty database at the current schema, on each kind."""
-    if request.param == "sqlite":
-        source = templates["made"].get("sqlite") or _sqlite_template(templates)
-        copy = tmp_path / "sonde.sqlite"
-        shutil.copy(source, copy)
-        return f"sqlite:///{copy}"
-    base = os.environ.get(URL, "")
-    if not base:
-        pytest.skip("no PostgreSQL binaries were found (SONDE_TEST_PG_BIN, PATH, /usr/lib/postgresql)")
-    return _pg_database(base, templates)
+    with fresh_database(request.param, tmp_path) as url:
+        yield url
 
 
-def _sqlite_template(templates):
-    from sonde.server.kernel.db import Database
-    from sonde.server.migrate import upgrade
-
-    path = templates["folder"] / "template.sqlite"
-    db = Database(f"sqlite:///{path}")
-    upgrade(db)
-    db.close()
-    templates["made"]["sqlite"] = path
+def _sqlite_template(path):
+    _migrate(f"sqlite:///{path}")
     return path
 
 
-def _pg_database(base, templates):
+def _pg_template(base):
     import psycopg
-
-    from sonde.server.kernel.db import Database
-    from sonde.server.migrate import upgrade
 
     worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
     with psycopg.connect(base + "postgres", autocommit=True) as connection:
-        if "postgresql" not in templates["made"]:
-            connection.execute(f"CREATE DATABASE template_{worker}")
-            db = Database(base + f"template_{worker}")
-            upgrade(db)
-            db.close()
-            templates["made"]["postgresql"] = 0
-        templates["made"]["postgresql"] += 1
-        name = f"test_{worker}_{templates['made']['postgresql']}"
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE template_{worker}")
-    return base + name
+        connection.execute(f"CREATE DATABASE template_{worker}")
+    _migrate(base + f"template_{worker}")
+    return postgres.Copies(base, worker)
+
+
+def _migrate(url):
+    from sonde.server.kernel.db import Database
+    from sonde.server.migrate import upgrade
+
+    db = Database(url)
+    upgrade(db)
+    db.close()

@@ -13,6 +13,16 @@ def twins(tmp_path_factory):
     made.stop()
 
 
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def shared_world(request, fresh_database, tmp_path_factory):
+    """One world on each kind of database for all questions of a module that change nothing."""
+    folder = tmp_path_factory.mktemp("shared")
+    with fresh_database(request.param, folder) as url:
+        made = World(folder, url)
+        yield made
+        made.close()
+
+
 @pytest.fixture
 def world(tmp_path, database_url):
     """A server on each kind of database, beside the offline GitHub."""

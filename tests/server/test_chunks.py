@@ -47,6 +47,16 @@ def token(world, pull):
     return world.session(world.run_of("pull_request").run_id)
 
 
+@pytest.fixture(scope="module")
+def shared_pull(shared_world):
+    return shared_world.open_pull_request()
+
+
+@pytest.fixture(scope="module")
+def shared_token(shared_world, shared_pull):
+    return shared_world.session(shared_world.run_of("pull_request").run_id)
+
+
 def test_the_last_part_lets_the_whole_upload_act_and_no_part_before_it_does(world, pull, token):
     parts = [part_of(world, pull, [item(name)], at, 3) for at, name in enumerate(("network", "database", "cache"))]
     for at in (2, 0):
@@ -99,14 +109,16 @@ def test_a_part_that_comes_again_after_the_whole_is_acknowledged_with_the_same_u
         ({"batch_id": "x" * 201}, 400, "longer than 200"),
     ],
 )
-def test_a_part_that_cannot_belong_to_its_batch_is_refused_in_words(world, pull, token, change, status, words):
-    first = part_of(world, pull, [item("network")], 0, 3)
-    assert post(world, first, token).status == 200
-    answer = post(world, {**first, **change}, token)
+def test_a_part_that_cannot_belong_to_its_batch_is_refused_in_words(
+    shared_world, shared_pull, shared_token, change, status, words
+):
+    first = part_of(shared_world, shared_pull, [item("network")], 0, 3, batch=f"batch of {words} {change!s:.99}")
+    assert post(shared_world, first, shared_token).status == 200
+    answer = post(shared_world, {**first, **change}, shared_token)
     assert answer.status == status
     assert words in answer.body["errorMessage"]
-    world.settle()
-    assert world.dispatched() == []
+    shared_world.settle()
+    assert shared_world.dispatched() == []
 
 
 def test_two_batches_of_one_commit_do_not_mix(world, pull, token):

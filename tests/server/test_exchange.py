@@ -113,8 +113,8 @@ def test_a_token_with_one_changed_character_is_refused(world, run_id, part):
 
 
 @pytest.mark.parametrize("token", ["", "x", "a.b", "a.b.c", "....", "é.é.é", "a" * 9000])
-def test_what_is_no_token_is_refused(world, token):
-    assert exchange(world, token).status == 401
+def test_what_is_no_token_is_refused(shared_world, token):
+    assert exchange(shared_world, token).status == 401
 
 
 def test_a_rotated_key_is_fetched_once_a_minute_has_passed_and_not_before(world, run_id):
@@ -128,9 +128,9 @@ def test_a_rotated_key_is_fetched_once_a_minute_has_passed_and_not_before(world,
 
 
 @pytest.mark.parametrize("authorization", [None, "Bearer", "Bearer nonsense", "Basic YTpi", "Bearer a.b.c"])
-def test_a_request_without_a_live_bearer_is_401(world, authorization):
+def test_a_request_without_a_live_bearer_is_401(shared_world, authorization):
     headers = {"Authorization": authorization} if authorization else {}
-    answer = world.server.request("POST", "/api/v1/locks", body={"key": "acme/infra/dev/vpc"}, headers=headers)
+    answer = shared_world.server.request("POST", "/api/v1/locks", body={"key": "acme/infra/dev/vpc"}, headers=headers)
     assert (answer.status, answer.body["success"]) == (401, False)
 
 

@@ -46,6 +46,11 @@ def job(world):
     return Job(world, world.open_pull_request())
 
 
+@pytest.fixture(scope="module")
+def shared_job(shared_world):
+    return Job(shared_world, shared_world.open_pull_request())
+
+
 def bare(world):
     return world.github.bare(world.infra)
 
@@ -318,9 +323,9 @@ LIMITS = {
 
 
 @pytest.mark.parametrize("request_body", LIMITS.values(), ids=LIMITS)
-def test_a_request_over_a_limit_is_refused(world, job, request_body):
-    refused(job.ask(request_body), 400)
-    assert not rows(world)
+def test_a_request_over_a_limit_is_refused(shared_world, shared_job, request_body):
+    refused(shared_job.ask(request_body), 400)
+    assert not rows(shared_world)
 
 
 def test_a_request_at_each_limit_is_taken(world, job):

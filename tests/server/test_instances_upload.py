@@ -147,11 +147,11 @@ def test_of_one_name_twice_in_an_inventory_the_last_counts(world, token):
         ({**body_of([one("vpc")]), "repo_name": "other"}, 403, "not for acme/other"),
     ],
 )
-def test_an_inventory_that_cannot_be_taken_is_refused_whole_and_in_words(world, token, body, status, words):
-    answer = upload(world, body, token)
+def test_an_inventory_that_cannot_be_taken_is_refused_whole_and_in_words(shared_world, body, status, words):
+    answer = upload(shared_world, body, shared_world.static_token())
     assert answer.status == status
     assert words in answer.body["errorMessage"]
-    assert known(world) == {}
+    assert known(shared_world) == {}
 
 
 def test_an_inventory_of_a_change_that_is_not_merged_is_refused(world):

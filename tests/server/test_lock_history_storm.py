@@ -192,7 +192,7 @@ def wrong_keys(recorded):
 def test_the_storm_in_small(kind, tmp_path):
     if not new_database(kind, tmp_path):
         pytest.skip("no PostgreSQL binaries were found (SONDE_TEST_PG_BIN, PATH, /usr/lib/postgresql)")
-    recorded, kills = storm(kind, tmp_path, seconds=1.0, processes=1, clients=8, keys=4, every=0.4)
+    recorded, kills = storm(kind, tmp_path, seconds=0.8, processes=1, clients=8, keys=24, every=0.3)
     assert kills > 0 or kind == "sqlite"
     assert {op.result[0] for op in recorded if op.result} == {"granted", "held", "ended", "absent"}
     assert wrong_keys(recorded) == []

@@ -91,14 +91,19 @@ class Answer:
         return self.body.get("data") or {}
 
 
+def built(settings):
+    """A site that trusts its sandbox alone: the system's roots take longer to read than most tests last."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SSL_CERT_FILE", os.devnull)
+        patch.setenv("SSL_CERT_DIR", os.devnull)
+        return build(settings)
+
+
 class Server:
     """The app behind a real socket."""
 
     def __init__(self, settings, prepare=None):
-        with pytest.MonkeyPatch.context() as patch:  # it trusts its sandbox alone: the system's roots take long to read
-            patch.setenv("SSL_CERT_FILE", os.devnull)
-            patch.setenv("SSL_CERT_DIR", os.devnull)
-            self.site = build(settings)
+        self.site = built(settings)
         if prepare:
             prepare(self.site.db)
         app = make_app(self.site, ManualEngine())

@@ -3,10 +3,10 @@
 import pytest
 from browser import Browser, linked_repository
 from starlette.testclient import TestClient
+from world import built
 
 from sonde.server.app import make_app
 from sonde.server.settings import Settings
-from sonde.server.wiring import build
 
 
 class Nudges:
@@ -39,7 +39,7 @@ def open_browser(tmp_path, database_url, nudges):
     clients = []
 
     def start(**settings):
-        site = build(Settings(data_dir=tmp_path, database_url=database_url, **settings))
+        site = built(Settings(data_dir=tmp_path, database_url=database_url, **settings))
         base = settings.get("public_url", "http://sonde.test")
         client = TestClient(make_app(site, nudges), base_url=base, follow_redirects=False)
         client.__enter__()
