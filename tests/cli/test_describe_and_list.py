@@ -79,13 +79,51 @@ LISTS = [
         ["--tags", "middle", "--include-dependencies"],
         "low\ttest\nmid\ttest\ntop\ttest\n",
     ),
-    ("a tree", ["--stack", "[dp]*", "--format", "tree"], "dev\n├── app\n└── vpc\nprod\n└── vpc\n"),
+    ("several columns", ["--stack", "p*", "--columns", 'A={{ .stack }},"B={{ print 1 `,` 2 }}"'], "prod\t1,2\n"),
+    (
+        "a tree with folders and abstract components",
+        ["--stack", "[dp]*", "--format", "tree"],
+        " Component Instances\n│\n├──dev\n│  ├──app (components/terraform/app)\n"
+        "│  ├──base (components/terraform/base)\n│  └──vpc (components/terraform/vpc)\n│\n"
+        "└──prod\n   └──vpc (components/terraform/vpc)\n\n",
+    ),
 ]
 
 
 @pytest.mark.parametrize(("args", "expected"), [case[1:] for case in LISTS], ids=[case[0] for case in LISTS])
 def test_instances_are_listed_by(sonde, args, expected):
     assert sonde("list", "instances", *args).stdout == expected
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (["instances", "--columns", "stack"], "column spec 1 must be in format 'Name=Template', got: \"stack\""),
+        (["instances", "--sort", "stack"], "invalid sort spec \"stack\", expected format 'column:order'"),
+        (["instances", "--sort", "stack:up"], "invalid sort order \"up\", expected 'asc' or 'desc'"),
+        (["stacks", "--sort", "component:asc"], 'sorter 0: column "Component" not found'),
+        (["stacks", "--columns", "vars"], 'sorter 0: column "Stack" not found'),
+        (["components", "--format", "tree"], "unsupported format: tree"),
+        (["components", "--delimiter", ";"], "unknown flag --delimiter"),
+        (["stacks", "-c", "nope"], "no stacks found"),
+        (["stacks", "--provenance"], "--provenance flag only works with --format=tree"),
+        (["instances", "--output-file", "x"], "--output-file is only supported with --format=matrix"),
+    ],
+)
+def test_a_listing_that_cannot_be_is_refused(sonde, args, says):
+    assert says in sonde("list", *args, code=1).stderr.replace("\n", " ")
+
+
+def test_stacks_that_have_a_component_are_listed_with_it(sonde):
+    assert sonde("list", "stacks", "-c", "vpc").stdout == "dev\tvpc\nprod\tvpc\n"
+    assert sonde("list", "stacks", "--tags", "middle").stdout == "test\n"
+    assert sonde("list", "stacks", "--format", "tree", "-c", "vpc").stdout == " Stacks\n│\n├──dev\n│\n└──prod\n\n"
+
+
+def test_the_environment_stands_in_for_flags_of_a_listing(sonde):
+    variables = {"ATMOS_STACK": "p*", "ATMOS_LIST_FORMAT": "csv", "ATMOS_LIST_DELIMITER": ";"}
+    assert sonde("list", "instances", **variables).stdout == "Component;Stack\nvpc;prod\n"
+    assert sonde("list", "instances", "--format", "json", "--stack", "nope", **variables).stdout == "[]\n"
 
 
 def test_a_matrix_is_appended_to_its_file(sonde, tmp_path):

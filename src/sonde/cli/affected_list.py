@@ -26,7 +26,7 @@ AFFECTED = tables.Kind(
 
 @click.command(name="affected")
 @affected_question.affected_flags
-@click.option("-f", "--format", "form", default=None, help="table, json, yaml, csv, tsv, tree or matrix.")
+@click.option("-f", "--format", "form", default=None, help="table, json, yaml, csv or tsv.")
 @click.option("--columns", multiple=True, help="Columns, as Name={{ .field }}.")
 @click.option("--sort", default="", help="Columns to sort by, e.g. stack:asc,component:desc.")
 @click.option("--delimiter", default="", help="Delimiter of csv and tsv.")
@@ -44,8 +44,8 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     if not shown:
         world.stderr.write(f"▶ {AFFECTED.nothing}\n")
         return
-    columns = tables.columns(given["columns"], question.config.get(AFFECTED.columns_at), AFFECTED.defaults)
-    table = tables.table(shown, columns, given["sort"])
+    columns = tables.columns(given["columns"], question.config.get(AFFECTED.columns_at), AFFECTED)
+    table = tables.table(shown, columns, given["sort"], AFFECTED)
     tables.write(
         table, given["form"] or question.config.get(AFFECTED.format_at) or "", given["delimiter"], world.stdout
     )

@@ -17,10 +17,9 @@ from sonde.stacks.discovery import NoManifestsError
 from sonde.stacks.engine import Stacks
 
 LIST_FLAGS = (
-    click.option("-f", "--format", "form", default=None, help="table, json, yaml, csv, tsv, tree or matrix."),
+    click.option("-f", "--format", "form", default=None, help="table, json, yaml, csv or tsv; see also below."),
     click.option("--columns", multiple=True, help="Columns, as Name={{ .field }}."),
     click.option("--sort", default="", help="Columns to sort by, e.g. stack:asc,component:desc."),
-    click.option("--delimiter", default="", help="Delimiter of csv and tsv."),
     click.option("--tags", multiple=True, help="Only with any of these tags."),
     click.option("--labels", multiple=True, help="Only with all of these labels, e.g. team=core."),
     click.option(
@@ -37,8 +36,21 @@ LIST_FLAGS = (
         default=None,
         help="Also what depends on these; =N limits the steps.",
     ),
-    click.option("--output-file", default="", help="Where the matrix format is appended to."),
 )
+# What the environment says where no flag does.
+VARIABLES = {
+    "form": "ATMOS_LIST_FORMAT",
+    "columns": "ATMOS_LIST_COLUMNS",
+    "sort": "ATMOS_LIST_SORT",
+    "delimiter": "ATMOS_LIST_DELIMITER",
+    "predicate": "ATMOS_LIST_FILTER",
+    "tags": "ATMOS_COMPONENT_TAGS",
+    "labels": "ATMOS_COMPONENT_LABELS",
+    "stack": "ATMOS_STACK",
+    "component": "ATMOS_COMPONENT",
+    "kind": "ATMOS_COMPONENT_TYPE",
+    "output_file": "ATMOS_LIST_OUTPUT_FILE",
+}
 
 
 # Listings never reach for what needs credentials (stacks.md §9).
@@ -61,6 +73,16 @@ def list_flags(command: Any) -> Any:
     for option in reversed(LIST_FLAGS):
         command = option(command)
     return command
+
+
+def _with_environment(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The flags, and the environment's word for those that were not given."""
+    env = process.current().env
+    found = dict(given)
+    for name, variable in VARIABLES.items():
+        if name in given and not given[name] and env.get(variable):
+            found[name] = (env[variable],) if isinstance(given[name], tuple) else env[variable]
+    return found
 
 
 def _load(ctx: click.Context, given: Mapping[str, Any], attempt: tuple[str, str]) -> tuple[Config, Stacks]:
@@ -97,16 +119,19 @@ _PLAIN = ("error initializing CLI config: ", "failed to execute describe stacks:
 _INSTANCES = ("", "failed to process instances\n\nfailed to execute describe stacks\n\n")
 
 
-def _show(found: list[rows.Row], config: Config, given: Mapping[str, Any], kind: tables.Kind) -> None:
+def _chosen(found: list[rows.Row], given: Mapping[str, Any]) -> list[rows.Row]:
     # An extended selection has been made already, and holds rows that the tags alone would not choose.
-    chosen = found if _reach(given) != rows.Reach() else rows.select(found, _selection(given))
-    if not chosen and kind.nothing:
-        sys.stderr.write(f"▶ {kind.nothing}\n")
-        return
-    columns = tables.columns(given["columns"], config.get(kind.columns_at), kind.defaults)
-    table = tables.table(chosen, columns, given["sort"] or kind.sort)
-    form = given["form"] or config.get(kind.format_at) or ""
-    tables.write(table, form, given["delimiter"], sys.stdout)
+    return found if _reach(given) != rows.Reach() else rows.select(found, _selection(given))
+
+
+def _show(chosen: list[rows.Row], config: Config, given: Mapping[str, Any], kind: tables.Kind) -> None:
+    columns = tables.columns(given["columns"], config.get(kind.columns_at), kind)
+    table = tables.table(chosen, columns, given["sort"], kind)
+    tables.write(table, _form(config, given, kind), given.get("delimiter") or "", sys.stdout)
+
+
+def _form(config: Config, given: Mapping[str, Any], kind: tables.Kind) -> str:
+    return str(given["form"] or config.get(kind.format_at) or "")
 
 
 @click.command(name="stacks")
@@ -117,19 +142,34 @@ def _show(found: list[rows.Row], config: Config, given: Mapping[str, Any], kind:
 @global_flags
 @click.pass_context
 def stacks(ctx: click.Context, /, **given: Any) -> None:
-    """List the stacks."""
+    """List the stacks; `--format tree` is a format of its own."""
+    given = _with_environment(given)
+    if given["provenance"] and given["form"] != "tree":
+        raise CliError("invalid flag\n\n--provenance flag only works with --format=tree")
     try:
         config, found = _load(ctx, given, _PLAIN)
     except NoManifestsError:
         sys.stderr.write(f"▶ {tables.STACKS.nothing}\n")
         return
-    _show(rows.of_stacks(found, given["component"]), config, given, tables.STACKS)
+    component = given["component"]
+    chosen = _chosen(rows.of_stacks(found, component), given)
+    if not chosen and component:
+        raise CliError("no stacks found", hints=[f"No stack has the component {component}."])
+    if not chosen:
+        sys.stderr.write(f"▶ {tables.STACKS.nothing}\n")
+    elif _form(config, given, tables.STACKS) == "tree":
+        sys.stdout.write(tables.tree(tables.STACKS.title, {row["stack"]: () for row in chosen}))
+    else:
+        with_component = replace(
+            tables.STACKS, defaults=(*tables.STACKS.defaults, tables.Column("Component", "{{ .component }}"))
+        )
+        _show(chosen, config, given, with_component if component else tables.STACKS)
 
 
 @click.command(name="components")
 @click.option("-s", "--stack", default="", help="Only in stacks that match this pattern.")
 @click.option("-t", "--type", "kind", default="", help="real, abstract or all.")
-@click.option("--abstract", is_flag=True, help="Also abstract components.")
+@click.option("--abstract", is_flag=True, hidden=True)  # without effect, as in the Go CLI: `--type all` lists them too
 @click.option("--enabled", type=bool, default=None, is_flag=False, flag_value=True, help="Only enabled, or not.")
 @click.option("--locked", type=bool, default=None, is_flag=False, flag_value=True, help="Only locked, or not.")
 @list_flags
@@ -138,9 +178,13 @@ def stacks(ctx: click.Context, /, **given: Any) -> None:
 @click.pass_context
 def components(ctx: click.Context, /, **given: Any) -> None:
     """List the components and in how many stacks each is."""
+    given = _with_environment(given)
     config, found = _load(ctx, given, _PLAIN)
-    chosen = rows.of_components(found, _pattern(given))
-    wanted = given["kind"] or ("all" if given["abstract"] else "real")
+    chosen = _chosen(rows.of_components(found, _pattern(given)), given)
+    if not chosen:
+        sys.stderr.write(f"▶ {tables.COMPONENTS.nothing}\n")
+        return
+    wanted = given["kind"] or "real"
     tests: list[Callable[[rows.Row], bool]] = []
     if wanted != "all":
         tests.append(lambda row: row["component_type"] == wanted)
@@ -162,24 +206,33 @@ def components(ctx: click.Context, /, **given: Any) -> None:
 @click.option("--filter", "predicate", default="", help="A yq predicate over the rows.")
 @click.option("--query", default="", hidden=True)
 @click.option("--upload", is_flag=True, help="Send all instances to the control plane.")
+@click.option("--delimiter", default="", help="Delimiter of csv and tsv.")
+@click.option("--output-file", default="", help="Where the matrix format is appended to.")
+@click.option("--max-columns", type=int, default=0, hidden=True)
 @list_flags
 @function_flags
 @global_flags
 @click.pass_context
 def instances(ctx: click.Context, /, **given: Any) -> None:
-    """List every component in every stack."""
+    """List every component in every stack; `--format tree` and `matrix` are formats of their own."""
     world = process.current()
+    given = _with_environment(given)
     uploads = given["upload"] or world.env.get("ATMOS_UPLOAD", "").lower() in ("true", "1", "t")
     if uploads:
         _check_upload(given)
     config, found = _load(ctx, given, _INSTANCES)
+    if given["output_file"] and given["form"] != "matrix":
+        raise CliError("invalid flag\n\n--output-file is only supported with --format=matrix")
+    if given["form"] == "tree":
+        sys.stdout.write(tables.tree(tables.INSTANCES.title, rows.folders(found, _pattern(given))))
+        return
     if given["form"] == "matrix":
         target = given["output_file"] or (world.env.get("GITHUB_OUTPUT", "") if config.get("ci.enabled") else "")
         tables.matrix(rows.matrix(found, given["stack"]), target, sys.stdout)
         return
     chosen = rows.of_instances(found, _pattern(given))
     shown = rows.where(chosen, given["predicate"]) if given["predicate"] else chosen
-    _show(shown, config, given, tables.INSTANCES)
+    _show(_chosen(shown, given), config, given, tables.INSTANCES)
     if uploads:
         from sonde.cli import project, upload
 

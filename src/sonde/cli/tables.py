@@ -1,5 +1,6 @@
 """Rows as tables: columns by template, order, and the formats of `list` (stacks.md §9)."""
 
+import csv
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,8 @@ from sonde.cli import printing
 from sonde.cli.errors import CliError
 from sonde.stacks import templates
 
-FORMATS = ("table", "json", "yaml", "csv", "tsv", "tree", "matrix")
+FORMATS = ("table", "json", "yaml", "csv", "tsv")
+ORDERS = {"asc": False, "ascending": False, "desc": True, "descending": True}
 _LIBRARY = templates.sprig_library()
 
 
@@ -30,7 +32,11 @@ class Kind:
     columns_at: str  # where atmos.yaml sets the columns
     format_at: str
     sort: str
-    nothing: str  # said when there is no row; empty: an empty table is shown
+    nothing: str  # said when there is nothing to choose rows from; empty: an empty table is shown
+    title: str = ""  # of the tree; empty: there is no such format
+    named_columns: bool = (
+        False  # columns are only given as Name=Template, and the default order needs the default columns
+    )
 
 
 @dataclass(frozen=True)
@@ -39,7 +45,14 @@ class Table:
     cells: list[tuple[str, ...]]
 
 
-STACKS = Kind((Column("Stack", "{{ .stack }}"),), "list.stacks.columns", "stacks.list.format", "", "No stacks found")
+STACKS = Kind(
+    (Column("Stack", "{{ .stack }}"),),
+    "list.stacks.columns",
+    "stacks.list.format",
+    "Stack:asc",
+    "No stacks found",
+    "Stacks",
+)
 COMPONENTS = Kind(
     (Column("Component", "{{ .component }}"), Column("Type", "{{ .type }}"), Column("Stacks", "{{ .stack_count }}")),
     "list.components.columns",
@@ -53,40 +66,69 @@ INSTANCES = Kind(
     "list.instances.format",
     "Component:asc,Stack:asc",
     "",
+    "Component Instances",
+    named_columns=True,
 )
 
 
-def columns(given: Iterable[str], configured: Any, defaults: tuple[Column, ...]) -> tuple[Column, ...]:
-    """The flag's columns, else the configured ones, else the defaults. Raises CliError for one that cannot be read."""
-    wanted = [spec for spec in given if spec.strip()]
+def columns(given: Iterable[str], configured: Any, kind: Kind) -> tuple[Column, ...]:
+    """The flag's columns, else the configured ones, else the defaults. Raises CliError for one that cannot be read.
+
+    A flag may hold several, separated by commas; one with a comma in its template stands in quotes, as in CSV.
+    """
+    wanted = [spec.strip() for text in given for spec in next(csv.reader([text]), []) if spec.strip()]
     if wanted:
-        return tuple(_column(spec) for spec in wanted)
+        return tuple(_column(number, spec, kind) for number, spec in enumerate(wanted, start=1))
     if isinstance(configured, list) and configured:
         return tuple(Column(str(each.get("name", "")), str(each.get("value", ""))) for each in configured)
-    return defaults
+    return kind.defaults
 
 
-def _column(spec: str) -> Column:
+def _column(number: int, spec: str, kind: Kind) -> Column:
     name, equals, template = (part.strip() for part in spec.partition("="))
-    if not name or (equals and not template):
-        raise CliError(f"column '{spec}' must be in format 'Name=Template'")
+    if not name or (equals and not template) or (kind.named_columns and not equals):
+        raise CliError(
+            f"invalid configuration\n\ncolumn spec {number} must be in format 'Name=Template', got: \"{spec}\""
+        )
     if not equals:
         return Column(name.title(), f"{{{{ .{name} }}}}")
     return Column(name, template if "{{" in template else f"{{{{ .{template} }}}}")
 
 
-def table(rows: Sequence[Mapping[str, Any]], shown: tuple[Column, ...], order: str) -> Table:
-    """The cells, ordered by columns as `stack:asc,component:desc`."""
+def table(rows: Sequence[Mapping[str, Any]], shown: tuple[Column, ...], order: str, kind: Kind) -> Table:
+    """The cells, ordered by columns as `stack:asc,component:desc`. Raises CliError for an order that cannot be."""
     cells = [tuple(_cell(row, column) for column in shown) for row in rows]
     headings = tuple(column.name for column in shown)
-    lowered = [heading.lower() for heading in headings]
-    parts = [part for part in order.split(",") if part]
-    for part in reversed(parts):
-        name, _, direction = part.partition(":")
-        if name.lower() in lowered:
-            index = lowered.index(name.lower())
-            cells.sort(key=lambda row, index=index: row[index], reverse=direction == "desc")  # type: ignore[misc]
+    keys = [_key(part.strip()) for part in (order or _order_of(kind, headings)).split(",") if part.strip()]
+    for number, (name, _) in enumerate(keys):
+        if name not in headings:
+            raise CliError(f'sorting failed: invalid configuration: sorter {number}: column "{name}" not found')
+    for name, backwards in reversed(keys):
+        index = headings.index(name)
+        cells.sort(key=lambda row, index=index: row[index], reverse=backwards)  # type: ignore[misc]
     return Table(headings, cells)
+
+
+def _order_of(kind: Kind, headings: tuple[str, ...]) -> str:
+    """The default order; where columns are given by template it needs all columns that it names."""
+    named = [part.partition(":")[0] for part in kind.sort.split(",")]
+    return kind.sort if not kind.named_columns or set(named) <= set(headings) else ""
+
+
+def _key(part: str) -> tuple[str, bool]:
+    """A heading, and whether its order is reversed."""
+    name, colon, direction = (text.strip() for text in part.partition(":"))
+    if not colon:
+        raise CliError(
+            f'error parsing sort specification: invalid configuration: invalid sort spec "{part}", '
+            "expected format 'column:order'"
+        )
+    if direction.lower() not in ORDERS:
+        raise CliError(
+            "error parsing sort specification: invalid configuration: "
+            f"invalid sort order \"{direction.lower()}\", expected 'asc' or 'desc'"
+        )
+    return name[:1].upper() + name[1:], ORDERS[direction.lower()]
 
 
 def _cell(row: Mapping[str, Any], column: Column) -> str:
@@ -97,6 +139,17 @@ def _cell(row: Mapping[str, Any], column: Column) -> str:
         raise CliError(f"column '{column.name}': {error}") from error
 
 
+def tree(title: str, groups: Mapping[str, Sequence[str]]) -> str:
+    """Groups with their members below them, an empty line on the trunk before each."""
+    lines = [f" {title}"]
+    for number, (name, members) in enumerate(groups.items(), start=1):
+        last = number == len(groups)
+        trunk = "   " if last else "│  "
+        lines += ["│", f"{'└──' if last else '├──'}{name}"]
+        lines += [f"{trunk}{'└──' if at == len(members) else '├──'}{each}" for at, each in enumerate(members, start=1)]
+    return "".join(f"{line}\n" for line in [*lines, ""])
+
+
 def write(shown: Table, form: str, delimiter: str, out: TextIO) -> None:
     """The table in a format. Without one, or as `table`, a pipe gets tab-separated lines without headings."""
     if form in ("json", "yaml"):
@@ -105,12 +158,13 @@ def write(shown: Table, form: str, delimiter: str, out: TextIO) -> None:
     elif form in ("csv", "tsv"):
         sign = delimiter or ("," if form == "csv" else "\t")
         out.write("".join(f"{sign.join(row)}\n" for row in (shown.headings, *shown.cells)))
-    elif form == "tree":
-        out.write("".join(f"{line}\n" for line in _tree(shown)))
     elif form in ("", "table"):
         out.write(_aligned(shown) if out.isatty() else "".join("\t".join(row) + "\n" for row in shown.cells))
     else:
-        raise CliError(f"invalid format '{form}'", hints=[f"Supported formats: {', '.join(FORMATS)}."])
+        raise CliError(
+            f"formatting failed: invalid configuration: unsupported format: {form}",
+            hints=[f"Supported formats: {', '.join(FORMATS)}."],
+        )
 
 
 def _aligned(shown: Table) -> str:
@@ -120,22 +174,6 @@ def _aligned(shown: Table) -> str:
     return "".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() + "\n" for row in lines
     )
-
-
-def _tree(shown: Table) -> list[str]:
-    """Stacks with their components below them; rows of one column stand alone."""
-    lowered = [heading.lower() for heading in shown.headings]
-    if "stack" not in lowered or "component" not in lowered:
-        return [row[0] for row in shown.cells]
-    stack, component = lowered.index("stack"), lowered.index("component")
-    groups: dict[str, list[str]] = {}
-    for row in sorted(shown.cells, key=lambda row: (row[stack], row[component])):
-        groups.setdefault(row[stack], []).append(row[component])
-    lines = []
-    for name, members in groups.items():
-        lines.append(name)
-        lines += [f"{'└──' if index == len(members) - 1 else '├──'} {member}" for index, member in enumerate(members)]
-    return lines
 
 
 def matrix(instances: Sequence[Mapping[str, str]], target: str, out: TextIO) -> None:

@@ -136,6 +136,17 @@ def of_instances(found: Stacks, pattern: str = "") -> list[Row]:
     return [of_instance(each) for each in sorted(chosen, key=lambda each: (each.stack, each.name))]
 
 
+def folders(found: Stacks, pattern: str = "") -> dict[str, list[str]]:
+    """Each stack's components, abstract ones too, with their folders: `{"dev": ["vpc (components/terraform/vpc)"]}`."""
+    groups: dict[str, list[str]] = {}
+    for each in sorted(found.instances, key=lambda each: (each.stack, each.name)):
+        if matches(pattern, each.stack):
+            folder = _map(each, "metadata").get("component")
+            path = f"components/{each.kind}/{folder if isinstance(folder, str) and folder else each.name}"
+            groups.setdefault(each.stack, []).append(f"{each.name} ({path})")
+    return groups
+
+
 def matrix(found: Stacks, pattern: str = "") -> list[dict[str, str]]:
     """All components, abstract ones too, as entries of a GitHub Actions matrix."""
     chosen = [each for each in found.instances if matches(pattern, each.stack)]
