@@ -256,6 +256,20 @@ def test_the_listing_names_both_sides_and_takes_a_pattern_of_stacks(sonde, chang
     assert "✓ Compared main...refs/heads/feature" in done.stderr
 
 
+def test_the_listing_has_the_fields_of_the_original_for_its_columns(sonde, change, checkout):
+    files = {
+        "stacks/dev.yaml": f"{DEV}    vpc:\n      metadata: {{locked: true}}\n      dependencies: {{folders: [src]}}\n",
+        "src/x": "1",
+    }
+    change(files)
+    change({"src/x": "2"})
+    columns = ("status_text", "file", "folder", "affected_all", "dependents_count", "deleted", "stack_slug")
+    argv = [f"--columns={name}={{{{ .{name} }}}}" for name in columns]
+    done = sonde("list", "affected", "--base", "HEAD~1", "--format", "json", *argv)
+    (row,) = json.loads(done.stdout)
+    assert [row[name] for name in columns] == ["enabled", "", "src", "folder", "0", "false", "dev-vpc"]
+
+
 def test_the_listing_shows_dependents_once(sonde, change):
     vpc = f"{BIGGER}    db:\n      vars: {{size: 1}}\n"
     app = "    app:\n      dependencies: {components: [{component: vpc}, {component: db}]}\n"

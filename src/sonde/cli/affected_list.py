@@ -1,5 +1,6 @@
 """`sonde list affected`: what a change touches, as a table (stacks.md §9, §10)."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -10,6 +11,7 @@ from sonde.cli.describe_stacks import function_flags
 from sonde.cli.options import flags_of, global_flags
 from sonde.cli.tables import Column
 from sonde.stacks import rows
+from sonde.stacks.affected.items import View
 from sonde.stacks.rows import Row
 
 AFFECTED = tables.Kind(
@@ -21,6 +23,12 @@ AFFECTED = tables.Kind(
     "list.affected.format",
     "",
     "No affected components found",
+)
+
+
+TEXTS = (
+    *("component", "component_type", "component_path", "stack", "stack_slug", "namespace", "tenant", "environment"),
+    *("stage", "file", "folder", "spacelift_stack", "atlantis_project", "deletion_type"),
 )
 
 
@@ -64,19 +72,29 @@ def _head_name(question: Question, answer: Answer) -> str:
 
 def _rows(question: Question, answer: Answer) -> list[Row]:
     """What is affected, and with `--include-dependents` what depends on it, each instance once."""
-    found = {}
-    for each in answer.found:
-        changed = {
-            "type": each.instance.kind,
-            "affected": each.reasons[0],
-            "file": each.file or each.folder,
-            "deleted": bool(each.deletion),
-        }
-        found[(each.instance.stack, each.instance.name)] = rows.of_instance(each.instance) | changed
-    if question.given["include_dependents"]:
-        graph = answer.graph(question)
-        for each in answer.found:
-            for below in graph.all_below(each.instance.stack, each.instance.name):
-                marks = {"type": below.kind, "affected": "dependent", "file": "", "deleted": False}
-                found.setdefault((below.stack, below.name), rows.of_instance(below) | marks)
+    graph = answer.graph(question) if question.given["include_dependents"] else None
+    items = View(question.engine.project, settings=True, graph=graph).items(answer.found)
+    found = {(item["stack"], item["component"]): _row(item) for item in items}
+    pending = [(below, 1) for item in items for below in item["dependents"] or ()]
+    for item, depth in pending:
+        found.setdefault((item["stack"], item["component"]), _row(item, depth=depth))
+        pending += [(below, depth + 1) for below in item["dependents"]]
     return list(found.values())
+
+
+def _row(item: Mapping[str, Any], *, depth: int = 0) -> Row:
+    """One item as columns see it. Its status is that of `settings.metadata`, which hardly anybody has: kept as it was."""
+    settings = item["settings"] if isinstance(item["settings"], dict) else {}
+    texts = {name: item.get(name, "") for name in TEXTS}
+    affected_all = ["dependent"] if depth else item["affected_all"]
+    return texts | {
+        "type": item["component_type"],
+        "affected": affected_all[0],
+        "affected_all": ",".join(affected_all),
+        "is_dependent": bool(depth),
+        "depth": depth,
+        "dependents_count": len(item["dependents"] or ()),
+        "settings": settings,
+        "deleted": item.get("deleted", False),
+        **rows.status(settings.get("metadata")),
+    }

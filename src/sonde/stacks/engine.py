@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sonde.gotemplate import functions as libraries
-from sonde.stacks import discovery, functions, kinds, names, rendering, versions
+from sonde.stacks import depends_on, discovery, functions, kinds, names, rendering, versions
 from sonde.stacks.components import Around, Component, StackContent
 from sonde.stacks.errors import StacksError
 from sonde.stacks.functions import Caller, Host
@@ -204,7 +204,7 @@ class Engine:
         aside = {key: sections[key] for key in ("mocks", "sources") if key in sections}
         work = {key: value for key, value in sections.items() if key not in aside}
         if options.process_templates:
-            _check_settings(component)
+            depends_on.check(component)
             work = self.env.render(work, name=stage.name, track=stage.track)
         if options.process_functions:
             skip = options.skip
@@ -258,21 +258,6 @@ def _naming_sections(component: Component) -> Section:
     sections = {key: component.sections.get(key, {}) for key in _NAMING}
     sections["component"] = component.sections.get("component") or component.name
     return sections
-
-
-def _check_settings(component: Component) -> None:
-    """The template stage decodes settings; a `depends_on` that is no map fails there, as with the original."""
-    settings = component.sections.get("settings")
-    wrong = settings.get("depends_on") if isinstance(settings, dict) else None
-    if isinstance(wrong, list | str):
-        kind = "[]interface {}" if isinstance(wrong, list) else "string"
-        raise StacksError(
-            "decoding failed due to the following error(s):\n\n"
-            f"'depends_on' expected type 'schema.DependsOn', got unconvertible type '{kind}'",
-            hints=[
-                f"Write settings.depends_on of {component.kind} component '{component.name}' as a map: {{1: {{component: …}}}}."
-            ],
-        )
 
 
 def names_place(stack: str, content: StackContent, context: names.Context, component: Component) -> names.Place:

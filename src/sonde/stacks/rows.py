@@ -126,7 +126,7 @@ def of_components(found: Stacks, pattern: str = "") -> list[Row]:
         row["enabled"] = row["enabled"] and metadata.get("enabled") is not False
         row["locked"] = row["locked"] or metadata.get("locked") is True
         row["stack_count"] += 1
-        row |= _status({"enabled": row["enabled"], "locked": row["locked"]})
+        row |= status({"enabled": row["enabled"], "locked": row["locked"]})
     return [rows[key] for key in sorted(rows, key=lambda key: f"{key[0]}:{key[1]}")]
 
 
@@ -183,7 +183,7 @@ def of_instance(each: Instance) -> Row:
         "component_base": folder if isinstance(folder, str) else "",
         "inherits": ", ".join(_texts(metadata.get("inherits"))),
         "description": description if isinstance(description, str) else "",
-        **_status(metadata),
+        **status(metadata),
         "component_folder": folder if isinstance(folder, str) and folder else each.name,
         "tags": _texts(metadata.get("tags")),
         "labels": _pairs(metadata.get("labels")),
@@ -192,7 +192,9 @@ def of_instance(each: Instance) -> Row:
     }
 
 
-def _status(metadata: dict[str, Any]) -> Row:
+def status(section: Any) -> Row:
+    """Enabled, disabled or locked, by a metadata section."""
+    metadata = section if isinstance(section, dict) else {}
     enabled, locked = metadata.get("enabled") is not False, metadata.get("locked") is True
     text = "locked" if locked else "enabled" if enabled else "disabled"
     return {"enabled": enabled, "locked": locked, "status": text, "status_text": text}
