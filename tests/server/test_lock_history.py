@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import pytest
 from linear import INFINITY, Op, by_key, linearizable
-from test_lock_model import Asker, Lock, acquire, asked, given_back, prepare, release
+from test_lock_model import Asker, Lock, acquire, actor, prepare, release, worded, worded_end
 
-from sonde.server.kernel.db import Database
+from sonde.server.kernel.db import Database, Grouped
+from sonde.server.locks import service
 
 CLIENTS, KEYS, OPERATIONS = 12, 3, 30
 JUMP = 200  # milliseconds by which a client now and then moves the clock, so that locks expire while others ask
@@ -31,17 +32,29 @@ def step(lock, call):
     return release(lock, call.who, call.at) if call.ttl is None else acquire(lock, call.who, call.at, call.ttl)
 
 
+def _each(answer):
+    """A grouped write whose answers say when the database's clock stood where."""
+    return lambda tx, items: [(tx.now, result) for result in answer(tx, items)]
+
+
+def _acquire_all(tx, items):
+    wanted = [service._asked(tx, actor(who), f"acme/infra/{key}", ttl, "") for who, key, ttl in items]
+    return [worded(got) for got in service._take_all(tx, wanted)]
+
+
+def _release_all(tx, items):
+    ended = service._end_all(tx, [service._ending(tx, actor(who), f"acme/infra/{key}") for who, key, _ in items])
+    return [worded_end(got) for got in ended]
+
+
+ACQUIRE, RELEASE = Grouped("lock.acquire", _each(_acquire_all)), Grouped("lock.release", _each(_release_all))
+
+
 def perform(db, who, key, ttl):
-    """One operation on a real store, recorded."""
-    moment = []
-
-    def run(tx):
-        moment.append(tx.now)
-        return given_back(tx, who, key) if ttl is None else asked(tx, who, key, ttl)
-
+    """One operation on a real store, in one transaction with those that others ask for at the time; recorded."""
     start = time.monotonic()
-    result = db.submit("lock.release" if ttl is None else "lock.acquire", run).result()
-    return Op(key, Call(who, moment[-1], ttl), start, time.monotonic(), result)
+    moment, result = db.group(RELEASE if ttl is None else ACQUIRE, (who, key, ttl)).result()
+    return Op(key, Call(who, moment, ttl), start, time.monotonic(), result)
 
 
 def client(databases, seed, number):

@@ -91,7 +91,10 @@ def worded(got):
 
 def given_back(tx, who, instance):
     """The real answer to a client who gives a key back."""
-    got = service.release(tx, actor(who), f"acme/infra/{instance}")
+    return worded_end(service.release(tx, actor(who), f"acme/infra/{instance}"))
+
+
+def worded_end(got):
     return (got.kind if isinstance(got, Released) else "absent" if got.absent else "refused",)
 
 

@@ -62,9 +62,8 @@ def fill(browser, evil, number):
         uploads.put(tx, upload, "ses_1")
         body = json.dumps({"title": evil}).encode()
         guid = re.sub("[/%]", "-", evil)  # GitHub's are UUIDs; clients fold `..` and `//` of a path before they ask
-        deliveries.receive(
-            tx, [deliveries.Delivery(guid, evil, evil, evil, 1, 7, f"d{number}", body, 1, "received", "", 0)]
-        )
+        filed = {"guid": guid, "event": evil, "action": evil, "repository": evil, "github_id": 1, "number": 7}
+        deliveries.receive(tx, [deliveries.Arrived(filed | {"digest": f"d{number}"}, body)])
         deliveries.finish(tx, guid, "ignored", evil)
 
 

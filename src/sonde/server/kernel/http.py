@@ -207,10 +207,15 @@ def accepts_gzip(header: str) -> bool:
 
 def envelope(body: Envelope, headers: Mapping[str, str] | None = None) -> Answer:
     """An envelope as a response; the HTTP status is the envelope's."""
-    content = _encoded(to_json(body))
+    return _answer(body.status, to_json(body), headers or {}, body.trace_id or "")
+
+
+def _answer(status: int, body: Any, headers: Mapping[str, str], trace_id: str) -> Answer:
+    content = _encoded(body)
     told = [(b"content-length", b"%d" % len(content)), (b"content-type", b"application/json")]
-    told += [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in (headers or {}).items()]
-    return Answer(body.status, [*told, (b"x-trace-id", (body.trace_id or "").encode())], content)
+    for name, value in headers.items():
+        told.append((name.lower().encode("latin-1"), value.encode("latin-1")))
+    return Answer(status, [*told, (b"x-trace-id", trace_id.encode())], content)
 
 
 def _encoded(value: Any) -> bytes:
@@ -222,10 +227,10 @@ def _encoded(value: Any) -> bytes:
 
 def success(reply: Reply, *, trace_id: str, request: str) -> Answer:
     """The envelope of a handler's reply."""
-    return envelope(
-        Envelope(success=True, status=reply.status, data=reply.data, trace_id=trace_id, request=request, url=reply.url),
-        reply.headers,
-    )
+    body = {"success": True, "status": reply.status, "data": reply.data, "request": request, "traceId": trace_id}
+    if reply.url is not None:
+        body["url"] = reply.url
+    return _answer(reply.status, body, reply.headers, trace_id)
 
 
 def answer_for(error: BaseException, *, trace_id: str, request: str) -> Answer:

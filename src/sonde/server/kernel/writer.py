@@ -38,7 +38,7 @@ class Grouped(Generic[A, R]):
 
     point: str
     run: Callable[[Tx, Sequence[A]], Sequence[R | Exception]]
-    prepare: Callable[[A], A] | None = None
+    prepare: Callable[[A], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,8 @@ class Writer:
     def _transaction(self, asked: Sequence[Asked]) -> list[Answer]:
         write, items = asked[0].write, [one.item for one in asked]
         if write.prepare:
-            items = [write.prepare(item) for item in items]
+            for item in items:
+                write.prepare(item)
         for _ in range(TRIES - 1):
             try:
                 with self._begin(write.point) as tx:

@@ -3,7 +3,7 @@
 import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from anyio import to_thread
 
@@ -45,13 +45,14 @@ async def receive(db: Database, secret: str, headers: Mapping[str, str], body: b
     503 where no secret is configured.
     """
     if len(body) > LARGE:
-        delivery = await to_thread.run_sync(lambda: _packed(accepted(secret, headers, body)))
+        arrived = await to_thread.run_sync(accepted, secret, headers, body)
+        await to_thread.run_sync(arrived.pack)
     else:
-        delivery = accepted(secret, headers, body)
-    return await db.grouped(RECEIVE, delivery)
+        arrived = accepted(secret, headers, body)
+    return await db.grouped(RECEIVE, arrived)
 
 
-def accepted(secret: str, headers: Mapping[str, str], body: bytes) -> store.Delivery:
+def accepted(secret: str, headers: Mapping[str, str], body: bytes) -> store.Arrived:
     """A webhook as a row of the inbox, once it is known to be genuine. Raises RefusedError as `receive` does."""
     if not secret:
         raise RefusedError(
@@ -74,25 +75,21 @@ def accepted(secret: str, headers: Mapping[str, str], body: bytes) -> store.Deli
         raise RefusedError.bad(f"The webhook cannot be read: {error}.") from error
 
 
-def _filed(guid: str, event: str, facts: events.Header, body: bytes) -> store.Delivery:
+def _filed(guid: str, event: str, facts: events.Header, body: bytes) -> store.Arrived:
     about = facts.repository
-    return store.Delivery(
-        guid=guid,
-        event=event,
-        action=_text(facts.action),
-        repository=_text(f"{about.owner.login}/{about.name}") if about else "",
-        github_id=about.id if about and 0 <= about.id < 2**63 else None,
-        number=facts.number if facts.number is not None and 0 <= facts.number < 2**31 else None,
-        digest=hashlib.sha256(event.encode() + b"\n" + body).hexdigest(),
-        body=body,
-        received_at=0,  # the transaction says
-        state="received",
-        because="",
-        attempts=0,
-    )
+    filed = {
+        "guid": guid,
+        "event": event,
+        "action": _text(facts.action),
+        "repository": _text(f"{about.owner.login}/{about.name}") if about else "",
+        "github_id": about.id if about and 0 <= about.id < 2**63 else None,
+        "number": facts.number if facts.number is not None and 0 <= facts.number < 2**31 else None,
+        "digest": hashlib.sha256(event.encode() + b"\n" + body).hexdigest(),
+    }
+    return store.Arrived(filed, body)
 
 
-def _receive_each(tx: Tx, arrived: Sequence[store.Delivery]) -> list[bool]:
+def _receive_each(tx: Tx, arrived: Sequence[store.Arrived]) -> list[bool]:
     fresh = store.receive(tx, arrived)
     answers = []
     for one in arrived:
@@ -101,11 +98,7 @@ def _receive_each(tx: Tx, arrived: Sequence[store.Delivery]) -> list[bool]:
     return answers
 
 
-def _packed(delivery: store.Delivery) -> store.Delivery:
-    return replace(delivery, body=store.packed(delivery.body or b""))
-
-
-RECEIVE = Grouped("delivery.receive", _receive_each, prepare=_packed)
+RECEIVE = Grouped("delivery.receive", _receive_each, prepare=store.Arrived.pack)
 
 
 def _text(value: str) -> str:
