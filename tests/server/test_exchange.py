@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import jwt
 import pytest
 from test_admin import environment, facts, refused, runner  # noqa: F401 - environment is a fixture of its tests
-from world import WORKSPACE
+from world import WORKSPACE, Server
 
 from sonde.server.auth import store
 from sonde.server.auth.sessions import KeyRing
@@ -42,6 +42,19 @@ def test_of_many_exchanges_of_one_token_one_wins(world, run_id):
     with world.db.read() as tx:
         assert (len(tx.all(sessions.select())), len(tx.all(used_jti.select()))) == (1, 1)
     assert exchange(world, token).status == 401
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)  # SQLite is one process
+def test_of_many_exchanges_of_one_token_at_two_replicas_one_wins(world, run_id):
+    other = Server(world.server.site.settings)
+    body = {"token": world.oidc(run_id), "workspaceId": WORKSPACE}
+    try:
+        with ThreadPoolExecutor(50) as pool:
+            asked = [(world.server, other)[number % 2] for number in range(50)]
+            ask = [pool.submit(one.request, "POST", "/api/v1/auth/github-oidc", body=body) for one in asked]
+        assert sorted(one.result().status for one in ask) == [200] + [401] * 49
+    finally:
+        other.stop()
 
 
 def test_the_session_token_tells_its_expiry_an_hour_ahead(world, run_id):

@@ -54,7 +54,7 @@ def token_create(
         except IntegrityError as error:
             raise click.ClickException("the token could not be stored; try again") from error
         of = {"repository": full_name, "permissions": sorted(made.granted), "expiresAt": made.expires_at}
-        record(tx, Change(workspace_id, "token.created", operator(), ("token", made.id), f"Static token {name!r}", of))
+        record(tx, Change(workspace_id, "token.created", operator(), ("token", made.id), f"Static token {name}", of))
     facts = {
         "id": made.id,
         "token": secret,
@@ -106,7 +106,5 @@ def token_revoke(token_id: str, workspace_id: str, *, as_json: bool) -> None:
             raise click.ClickException(
                 f"no token {token_id!r} lives in {workspace_id}; sonde admin token list shows them"
             )
-        record(
-            tx, Change(workspace_id, "token.revoked", operator(), ("token", token_id), f"Static token {ended.name!r}")
-        )
+        record(tx, Change(workspace_id, "token.revoked", operator(), ("token", token_id), f"Static token {ended.name}"))
     say({"revoked": token_id}, f"{token_id} ({ended.name}) works no longer", machine=as_json)

@@ -73,7 +73,8 @@ def permit(db: Database, actor: Actor, permission: Permission) -> None:
 
 def refusal(tx: Tx, actor: Actor, permission: Permission) -> RefusedError:
     """403 for an actor without the permission."""
-    return RefusedError(403, ErrorTag.FORBIDDEN, _refusal(tx, actor, permission))
+    context = {"permission": str(permission)}
+    return RefusedError(403, ErrorTag.FORBIDDEN, _refusal(tx, actor, permission), context=context)
 
 
 def _refusal(tx: Tx, actor: Actor, permission: Permission) -> str:
