@@ -256,6 +256,19 @@ def test_the_listing_names_both_sides_and_takes_a_pattern_of_stacks(sonde, chang
     assert "✓ Compared main...refs/heads/feature" in done.stderr
 
 
+def test_the_listing_is_ordered_by_stack_and_component_unless_told_otherwise(sonde, change):
+    prod = "vars:\n  stage: prod\ncomponents:\n  terraform:\n    app: {vars: {size: 1}}\n    vpc: {vars: {size: 1}}\n"
+    change({"stacks/prod.yaml": prod, "stacks/dev.yaml": BIGGER})
+
+    def listed(*argv):
+        done = sonde("list", "affected", "--base", "main", "--format", "json", *argv)
+        return [(row["Stack"], row["Component"]) for row in json.loads(done.stdout)]
+
+    assert listed() == [("dev", "vpc"), ("prod", "app"), ("prod", "vpc")]
+    assert listed("--sort", "Component:desc,Stack:desc") == [("prod", "vpc"), ("dev", "vpc"), ("prod", "app")]
+    assert listed("--columns", "stack") == listed()
+
+
 def test_the_listing_has_the_fields_of_the_original_for_its_columns(sonde, change, checkout):
     files = {
         "stacks/dev.yaml": f"{DEV}    vpc:\n      metadata: {{locked: true}}\n      dependencies: {{folders: [src]}}\n",

@@ -21,8 +21,9 @@ AFFECTED = tables.Kind(
     ),
     "list.affected.columns",
     "list.affected.format",
-    "",
+    "Stack:asc,Component:asc",
     "No affected components found",
+    named_columns=True,
 )
 
 
@@ -52,7 +53,10 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     if not shown:
         world.stderr.write(f"▶ {AFFECTED.nothing}\n")
         return
-    columns = tables.columns(given["columns"], question.config.get(AFFECTED.columns_at), AFFECTED)
+    wanted = [spec for spec in given["columns"] if "=" in spec]  # a name alone is passed over, as the original does
+    if len(wanted) < len(given["columns"]):
+        world.stderr.write("⚠ --columns takes Name={{ .field }}; what has no `=` is left out\n")
+    columns = tables.columns(wanted, question.config.get(AFFECTED.columns_at), AFFECTED)
     table = tables.table(shown, columns, given["sort"], AFFECTED)
     tables.write(
         table, given["form"] or question.config.get(AFFECTED.format_at) or "", given["delimiter"], world.stdout
