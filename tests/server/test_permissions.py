@@ -212,6 +212,11 @@ def test_no_branch_name_makes_a_pattern_slow(pattern):
     assert perf_counter() - started < 2  # milliseconds, on a machine that has nothing else to do
 
 
+def test_what_is_longer_than_any_name_of_github_fits_only_any():
+    long = "a" * 1025
+    assert (fits("*", long), fits("a+", long), fits("a+", long[1:]), fits(long, long)) == (True, False, True, True)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

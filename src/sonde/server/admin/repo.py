@@ -1,12 +1,14 @@
 """`sonde admin repo`: which repositories belong to a workspace, and what each demands."""
 
 import re
+from collections.abc import Mapping
 
 import click
 
 from sonde.server.admin.frame import HELP, as_json, database, linked, operator, say, standing
 from sonde.server.audit.model import Change
 from sonde.server.audit.service import record
+from sonde.server.auth.model import DEFAULTS
 from sonde.server.auth.permissions import link
 from sonde.server.kernel.db import Tx
 from sonde.server.kernel.ids import new_id
@@ -58,7 +60,9 @@ def repo_add(
         )
         link(tx, made)
         if made != known:
-            _record(tx, made, "updated" if known else "imported", f"{full_name} (GitHub's number {repository_id})")
+            told = f"{full_name} (GitHub's number {repository_id})"
+            gives: dict[str, object] = {} if known else {"permissions": [str(one) for one in DEFAULTS]}
+            _record(tx, made, "updated" if known else "imported", told, gives)
     facts = {
         "id": made.id,
         "workspaceId": workspace_id,
@@ -70,9 +74,11 @@ def repo_add(
     say(facts, f"Repository {full_name} is linked to {workspace_id} as {made.id}", machine=as_json)
 
 
-def _record(tx: Tx, repository: Repository, verb: str, description: str) -> None:
-    target = ("repository", repository.id)
-    record(tx, Change(repository.workspace_id, f"github.repository_{verb}", operator(), target, description))
+def _record(
+    tx: Tx, repository: Repository, verb: str, description: str, facts: Mapping[str, object] | None = None
+) -> None:
+    change = ("repository", repository.id), description, facts or {}
+    record(tx, Change(repository.workspace_id, f"github.repository_{verb}", operator(), *change))
 
 
 @repo.command("set", context_settings=HELP)

@@ -11,6 +11,7 @@ from functools import lru_cache
 
 ANYTHING = "*"
 MAX_PATTERN = 200  # characters
+MAX_TEXT = 1024  # characters that an expression is tried on; GitHub's names are shorter
 MAX_DEPTH = 20  # groups in groups
 SPECIAL = frozenset("^$*+?()[]|\\")
 CLASSES: dict[str, Callable[[str], bool]] = {
@@ -47,6 +48,11 @@ def fits(pattern: str, text: str) -> bool:
         return pattern == ANYTHING
     if not SPECIAL & set(pattern):
         return pattern == text
+    return len(text) <= MAX_TEXT and _matches(pattern, text)
+
+
+@lru_cache(maxsize=4096)  # jobs of one workflow ask the same again and again
+def _matches(pattern: str, text: str) -> bool:
     try:
         return _run(_machine(pattern), text)
     except PatternError:  # a row that a newer version wrote: what is not understood gives nothing
