@@ -12,9 +12,9 @@ import urllib.request
 from contextlib import contextmanager
 
 import pytest
-import structlog
 from sqlalchemy import text
 from twins import TOKEN, fill, new_database
+from world import forget_logs
 
 from sonde.cli import errors
 from sonde.main import cli
@@ -31,7 +31,7 @@ def environment(monkeypatch, tmp_path):
     kept = signal.getsignal(signal.SIGTERM)
     yield monkeypatch
     signal.signal(signal.SIGTERM, kept)
-    structlog.reset_defaults()  # `serve` writes to the stderr of its test, which is closed now
+    forget_logs()  # `serve` writes to the stderr of its test, which is closed now
 
 
 @pytest.fixture

@@ -4,11 +4,10 @@ import contextlib
 import json
 
 import pytest
-import structlog
 from sqlalchemy import make_url, text
 from sqlalchemy.exc import DBAPIError
 from twins import API, BODIES, concrete
-from world import WORKSPACE, World, item
+from world import WORKSPACE, World, forget_logs, item
 
 from sonde.server.kernel import log as logs
 from sonde.server.kernel.log import scrub
@@ -30,7 +29,7 @@ def canaries(tmp_path, database_url, monkeypatch):
     said = Canaries(world, lines)
     yield said
     world.close()
-    structlog.reset_defaults()
+    forget_logs()
     lines.close()
 
 

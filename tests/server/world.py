@@ -7,6 +7,7 @@ import urllib.request
 from dataclasses import dataclass
 
 import pytest
+import structlog
 import uvicorn
 
 from sonde.sandbox.executor import RecordingExecutor
@@ -16,6 +17,7 @@ from sonde.server import jobs
 from sonde.server.app import make_app
 from sonde.server.auth import permissions
 from sonde.server.auth.model import Grant, Permission
+from sonde.server.kernel.log import log
 from sonde.server.kernel.patience import PatientProtocol
 from sonde.server.settings import Settings
 from sonde.server.wiring import build
@@ -62,6 +64,12 @@ def link_with_everything(tx, repository):
     permissions.link(tx, repository)
     for more in (Permission.GIT_COMMIT, Permission.STS_MINT):
         permissions.add(tx, Grant(f"perm_{more}_{repository.id}", repository.id, more))
+
+
+def forget_logs():
+    """Log as if nothing had been configured: the stderr of a test is closed when the next one logs."""
+    structlog.reset_defaults()
+    vars(log).pop("bind", None)  # the logger that was kept (cache_logger_on_first_use)
 
 
 class ManualEngine:
