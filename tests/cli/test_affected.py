@@ -266,7 +266,6 @@ def test_the_listing_is_ordered_by_stack_and_component_unless_told_otherwise(son
 
     assert listed() == [("dev", "vpc"), ("prod", "app"), ("prod", "vpc")]
     assert listed("--sort", "Component:desc,Stack:desc") == [("prod", "vpc"), ("dev", "vpc"), ("prod", "app")]
-    assert listed("--columns", "stack") == listed()
 
 
 def test_the_listing_has_the_fields_of_the_original_for_its_columns(sonde, change, checkout):

@@ -21,10 +21,10 @@ AFFECTED = tables.Kind(
     ),
     "list.affected.columns",
     "list.affected.format",
-    "Stack:asc,Component:asc",
+    "",
     "No affected components found",
-    named_columns=True,
 )
+ORDER = "Stack:asc,Component:asc"  # where both columns are shown
 
 
 TEXTS = (
@@ -53,11 +53,9 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     if not shown:
         world.stderr.write(f"▶ {AFFECTED.nothing}\n")
         return
-    wanted = [spec for spec in given["columns"] if "=" in spec]  # a name alone is passed over, as the original does
-    if len(wanted) < len(given["columns"]):
-        world.stderr.write("⚠ --columns takes Name={{ .field }}; what has no `=` is left out\n")
-    columns = tables.columns(wanted, question.config.get(AFFECTED.columns_at), AFFECTED)
-    table = tables.table(shown, columns, given["sort"], AFFECTED)
+    columns = tables.columns(given["columns"], question.config.get(AFFECTED.columns_at), AFFECTED)
+    both = {"Stack", "Component"} <= {column.name for column in columns}
+    table = tables.table(shown, columns, given["sort"] or (ORDER if both else ""), AFFECTED)
     tables.write(
         table, given["form"] or question.config.get(AFFECTED.format_at) or "", given["delimiter"], world.stdout
     )
