@@ -49,6 +49,8 @@ def map_body(_context, body):
         return body
     known = {"repo_owner": "acme", "repo_name": "infra"}
     real = {name: value for name, value in known.items() if body.get(name) and isinstance(body[name], str)}
+    if "head_sha" in body and all(isinstance(body.get(name), str | None) for name in known):
+        real = known  # an upload may leave them out, and is about no repository then
     if is_key(body.get("key")):
         real["key"] = ours(body["key"])
     keys = body.get("keys")
