@@ -1,4 +1,4 @@
-"""The server under a closed loop of 64 clients: webhooks, exchanges, locks; each as a part of its floor (reliability.md §5.2)."""
+"""The server under a closed loop of 64 clients: webhooks, exchanges, locks; then large uploads (reliability.md §5.2)."""
 
 import hashlib
 import hmac
@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter, sleep
 
-from bench import floors, load, postgres, product
+from bench import floors, load, postgres, product, uploads
 from bench.clients import Asked
 from bench.load import Load
 from bench.measure import spread
@@ -93,6 +93,7 @@ def bench(report: Report, asked: Asked, folder: Path) -> None:
         with product.sonde(folder / "sqlite", "", url) as server:
             rounds = Rounds(report, asked.seconds, server, hello, mint)
             _print(report, "SQLite", rounds.run(asked.rounds, lambda: _sqlite_floors(rounds.series, folder, asked)))
+            uploads.measure(report, "SQLite", server, uploads.sqlite_floor(folder), min(3, asked.rounds))
         programs = postgres.programs()
         if programs is None:
             report.missing("the server on PostgreSQL", "initdb, pg_ctl, psql and pgbench were not found")
@@ -101,6 +102,7 @@ def bench(report: Report, asked: Asked, folder: Path) -> None:
         with product.sonde(folder / "postgresql", cluster.url, url) as server:
             rounds = Rounds(report, asked.seconds, server, hello, mint)
             _print(report, "PostgreSQL", rounds.run(asked.rounds, lambda: _pg_floors(rounds.series, cluster, asked)))
+            uploads.measure(report, "PostgreSQL", server, uploads.postgres_floor(cluster.url), min(3, asked.rounds))
 
 
 def _sqlite_floors(series: Series, folder: Path, asked: Asked) -> None:
