@@ -243,3 +243,37 @@ def test_the_described_struct_names_the_absolute_folders(tree):
     assert described["components"]["Plugins"] == {"mine": {"base_path": "m"}}
     assert loaded.component_base("mine") == root / "m"
     assert loaded.command("terraform") == "terraform"
+
+
+def test_steps_and_needs_of_custom_commands_are_described_as_they_are_read(tree):
+    text = """
+commands:
+  - name: test
+    internal: true
+    dependencies: {commands: [compile, {name: lint, flags: {fix: "1"}}]}
+    steps:
+      - {type: container, action: run, with: {image: alpine}}
+      - {type: http, method: GET, with: {a: 1}}
+"""
+    command = config.as_described(load(tree({"atmos.yaml": text})))["commands"][0]
+    assert command["internal"] is True
+    assert command["dependencies"] == {"commands": [{"name": "compile"}, {"name": "lint", "flags": {"fix": "1"}}]}
+    shown = [{name: value for name, value in step.items() if value is not None} for step in command["steps"]]
+    assert shown == [
+        {"type": "container", "action": "run", "run": {"image": "alpine"}},
+        {"type": "http", "method": "GET", "with": {"a": 1}},
+    ]
+
+
+def test_what_was_switched_off_is_described_and_what_was_not_written_is_not(tree):
+    text = "ci: {comments: {enabled: false}}\ngit: {repositories: {live: {uri: x}}}\n"
+    described = config.as_described(load(tree({"atmos.yaml": text})))
+    assert (described["ci"]["comments"], described["ci"]["annotations"]) == ({"enabled": False}, {})
+    assert described["git"]["repositories"]["live"] == {
+        "uri": "x",
+        "auth": {},
+        "clone": {},
+        "commit": {"author": {}},
+        "init": {},
+        "push": {},
+    }

@@ -55,7 +55,9 @@ def command(ctx: click.Context, words: tuple[str, ...]) -> int:
         return 0
     if "chdir" in call.values:
         process.enter(call.values["chdir"], ctx.meta.get(options.STARTED_IN, Path.cwd()))
-    home = project.load(process.current(), {**options.flags_of(ctx), **call.values, **call.lists})
+    world = process.current()
+    call = argv.with_environment(call, world.env)
+    home = project.load(world, {**options.flags_of(ctx), **call.values, **call.lists})
     return OTHERS.get(call.name, _terraform)(home, call)
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from sonde.cli.errors import UsageError
-from sonde.cli.tf.argv import Call, parse
+from sonde.cli.tf.argv import Call, parse, with_environment
 
 
 @pytest.mark.parametrize(
@@ -58,3 +58,18 @@ def test_ours_is_taken_and_the_rest_passed_on(line, call):
 def test_what_cannot_be_meant_is_wrong_usage(line, says):
     with pytest.raises(UsageError, match=says):
         parse(line.split())
+
+
+@pytest.mark.parametrize(
+    ("line", "env", "call"),
+    [
+        ("plan vpc", {"ATMOS_STACK": "dev"}, Call(("plan",), "vpc", "dev")),
+        ("plan vpc -s dev", {"ATMOS_STACK": "prod"}, Call(("plan",), "vpc", "dev")),
+        ("plan vpc", {"ATMOS_SKIP_INIT": "true"}, Call(("plan",), "vpc", switches={"skip-init": True})),
+        ("plan vpc --dry-run=false", {"ATMOS_DRY_RUN": "1"}, Call(("plan",), "vpc", switches={"dry-run": False})),
+        ("validate vpc", {"ATMOS_ALL": "true", "ATMOS_TAGS": ""}, Call(("validate",), "vpc")),
+        ("apply", {"ATMOS_COMPONENTS": "a,b"}, Call(("apply",), values={"components": "a,b"})),
+    ],
+)
+def test_the_environment_stands_in_for_flags_that_were_not_given(line, env, call):
+    assert with_environment(parse(line.split()), env) == call

@@ -5,7 +5,7 @@ Terraform untouched and in order, whether or not a `--` stands before it (stacks
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sonde.cli.errors import UsageError
 from sonde.cli.tf import flags
@@ -106,6 +106,30 @@ def parse(words: Sequence[str]) -> Call:
     )
 
 
+def with_environment(call: Call, env: Mapping[str, str]) -> Call:
+    """The call with `ATMOS_<FLAG>` for each flag of its command that was not given; an empty variable counts as unset.
+
+    Raises UsageError for a switch that is neither true nor false.
+    """
+    reader = _Reader(call.command, [])
+    for name in sorted(flags.from_environment(call.command)):
+        text = env.get("ATMOS_" + name.replace("-", "_").upper(), "")
+        if not text or name in call.switches or name in call.values or name in call.lists:
+            continue
+        if name in SWITCHES:
+            reader.switch(name, text, given=True)
+        else:
+            reader.value(name, text)
+    stack = reader.values.pop("stack", "")
+    return replace(
+        call,
+        stack=call.stack or stack,
+        switches={**reader.switches, **call.switches},
+        values={**reader.values, **call.values},
+        lists={**{name: tuple(items) for name, items in reader.lists.items()}, **call.lists},
+    )
+
+
 def _command(words: list[str]) -> tuple[tuple[str, ...], list[str]]:
     first = words[0]
     if first in FORMERLY:
@@ -172,11 +196,11 @@ class _Reader:
                 hints=[f"A flag of Terraform's own has one dash, or stands behind two: {path} … -- {word}"],
             )
         if name in SWITCHES:
-            self._switch(name, value, given=bool(equals))
+            self.switch(name, value, given=bool(equals))
         elif name in VALUES:
             if not equals and not self.words:
                 raise UsageError(f"flag needs an argument: {flag}")
-            self._value(name, value if equals else self.words.pop(0))
+            self.value(name, value if equals else self.words.pop(0))
         else:
             return False
         return True
@@ -189,7 +213,7 @@ class _Reader:
             return "", "", ""
         return short[word[:2]], "=", word[2:].removeprefix("=")
 
-    def _switch(self, name: str, value: str, *, given: bool) -> None:
+    def switch(self, name: str, value: str, *, given: bool) -> None:
         if not given or value.lower() in TRUE:
             self.switches[name] = True
         elif value.lower() in FALSE:
@@ -202,7 +226,7 @@ class _Reader:
         else:
             raise UsageError(f'invalid argument "{value}" for "--{name}" flag: it is true or false')
 
-    def _value(self, name: str, value: str) -> None:
+    def value(self, name: str, value: str) -> None:
         if name in REPEATED:
             self.lists.setdefault(name, []).extend(value.split(",") if name == "skip" else [value])
         elif name in LISTS and self.values.get(name):

@@ -63,7 +63,8 @@ def switches_of(home: Project, call: Call) -> Switches:
         deploy_init=choose("deploy_run_init") or call.on("deploy-run-init"),  # the flag never switches it off
         reconfigure=choose("init_run_reconfigure", "init-run-reconfigure"),
         pass_vars=choose("init.pass_vars", "init-pass-vars"),
-        skip_planfile=choose("plan.skip_planfile", "skip-planfile"),
+        skip_planfile=choose("plan.skip_planfile", "skip-planfile")
+        or home.process.env.get("ATMOS_TERRAFORM_PLAN_SKIP_PLANFILE", "").lower() in ("true", "1", "t"),
         generate_backend=choose("auto_generate_backend_file", "auto-generate-backend-file"),
         generate_files=choose("auto_generate_files"),
     )

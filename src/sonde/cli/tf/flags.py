@@ -46,6 +46,32 @@ OWN: Mapping[tuple[str, ...], frozenset[str]] = {
     ("generate", "planfile"): frozenset({"file", "format"}),
 }
 
+# Flags whose variable is read elsewhere, or that only a command line can mean.
+_NOT_FROM_ENVIRONMENT = frozenset(
+    {
+        *(
+            "component",
+            "base",
+            "help",
+            "chdir",
+            "base-path",
+            "config",
+            "config-path",
+            "profile",
+            "logs-file",
+            "logs-level",
+        ),
+        *("pager", "redirect-stderr", "mask", "interactive", "no-color", "force-color", "force-tty", "heatmap", "ci"),
+        *("upload-status", "settings-list-merge-strategy", "identity", "append-user-agent", "file", "format"),
+        *("output-file", "file-template", "force", "everything", "skip-lock-file", "clean", "cache", "with-secrets"),
+    }
+)
+
+
+def from_environment(command: tuple[str, ...]) -> frozenset[str]:
+    """The flags of a command that `ATMOS_<FLAG>` may set as well."""
+    return (EVERYWHERE | OWN.get(command, frozenset())) - _NOT_FROM_ENVIRONMENT
+
 
 def is_unknown(command: tuple[str, ...], name: str) -> bool:
     """Whether a command refuses a flag. `state`, `workspace` and `providers` pass on to Terraform what they do not know."""

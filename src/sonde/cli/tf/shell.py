@@ -1,6 +1,6 @@
 """`sonde terraform shell`: a shell in the component's folder, in which Terraform works without our flags."""
 
-from sonde.cli.errors import CliError, ToolError
+from sonde.cli.errors import ToolError
 from sonde.cli.project import Project
 from sonde.cli.tf import environment, execute, run
 from sonde.cli.tf import instance as instances
@@ -11,14 +11,9 @@ WITH_VARIABLES = ("plan", "apply", "refresh", "import", "destroy", "console")
 
 
 def open_shell(home: Project, call: Call) -> int:
-    """Init, select the workspace, then the user's shell; its exit code becomes ours. Raises CliError, ToolError."""
+    """Init, select the workspace, then the user's shell; its exit code becomes ours. Raises ToolError."""
     found = instances.find(instances.engine_of(home), call, call.component, call.stack)
     require_folder(home, found)
-    if found.subject.abstract:
-        raise CliError(
-            "abstract component cannot be provisioned\n\n"
-            f"the component '{found.component}' is marked as abstract (metadata.type: abstract)"
-        )
     if call.on("dry-run"):
         _say(home, found)
         return 0

@@ -176,7 +176,7 @@ def _rename_old_keys(merged: dict[str, Any]) -> None:
         docs.setdefault("max_width", docs["max-width"])
     stores = merged.get("stores")
     for store in stores.values() if isinstance(stores, dict) else ():
-        if isinstance(store, dict) and store.get("type") == "onepassword":
+        if isinstance(store, dict) and (store.get("type") or store.get("kind")) in ("onepassword", "keychain"):
             store["secret"] = True  # such a store holds nothing but secrets
 
 

@@ -87,8 +87,23 @@ def _nested(
         items = raw if isinstance(raw, list) else [raw]
         if form == "steps":
             items = [{"command": item} if isinstance(item, str) else item for item in items]
-            items = [{"type": "shell", **item} if isinstance(item, dict) else item for item in items]
+            items = [_step(item) if isinstance(item, dict) else item for item in items]
+        if form == "names?":
+            items = [{"name": item} if isinstance(item, str) else item for item in items]
         result[printed] = [_struct(item, shape, f"{path}[{index}]", problems) for index, item in enumerate(items)]
+
+
+def _step(item: dict[str, Any]) -> dict[str, Any]:
+    """A step of a custom command; what a container step does is said below its action's name."""
+    step = {"type": "shell", **item}
+    action = step.get("action")
+    if (
+        step["type"] == "container"
+        and action in ("build", "run", "push", "inspect")
+        and isinstance(step.get("with"), dict)
+    ):
+        step[action] = step.pop("with")
+    return step
 
 
 def _value(raw: Any, kind: str, path: str, problems: list[str]) -> Any:

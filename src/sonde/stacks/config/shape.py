@@ -13,6 +13,7 @@ from sonde.stacks.config.shape_commands import COMMAND
 Shape = dict[str, Any]
 
 OPEN: Shape = {"*": "any"}
+SWITCHED: Shape = {"enabled": "b!", "*": "any"}
 LISTING: Shape = {"columns": "any", "format": "s"}
 
 PLAIN_COMPONENTS: Shape = {"auto_generate_files": "b", "base_path": "s", "command": "s", "*": "any"}
@@ -188,7 +189,7 @@ AI_PROVIDER: Shape = {
     "max_tokens": "i?",
     "base_url": "s?",
     "binary": "s?",
-    "cache": OPEN,
+    "cache": {},  # printed empty whatever it says
     "max_turns": "i?",
     "max_budget_usd": "f?",
     "allowed_tools": "[s]?",
@@ -244,6 +245,16 @@ ATLANTIS_PROJECT: Shape = {
 
 STORE: Shape = {"type": "s?", "kind": "s?", "identity": "s?", "secret": "b?", "options": "{any}?"}
 
+GIT_REPOSITORY: Shape = {
+    "uri": "s",
+    **dict.fromkeys(("branch", "provider", "remote", "workdir"), "s?"),
+    "auth": {"identity": "s?"},
+    "clone": {"depth": "i?", "filter": "s?", "single_branch": "b?", "submodules": "b?"},
+    "commit": {"author": {"email": "s?", "name": "s?"}, "signing": "s?"},
+    "init": {"from": "s?", "keep_history": "b?"},
+    "push": {"retries": "i?"},
+}
+
 ROOT: Shape = {
     "ai": {
         "context": OPEN,
@@ -267,14 +278,18 @@ ROOT: Shape = {
     "base_path": "s",
     "cast": {"recording": {"height": "i", "width": "i", "*": "any"}},
     "ci": {
-        "annotations": OPEN,
+        "annotations": SWITCHED,
         "cache": OPEN,
-        "checks": {"statuses": OPEN, "*": "any"},
-        "comments": OPEN,
+        "checks": {
+            "enabled": "b!",
+            "statuses": dict.fromkeys(("component", "add", "change", "destroy"), "b!"),
+            "*": "any",
+        },
+        "comments": SWITCHED,
         "groups": OPEN,
-        "output": OPEN,
-        "results": OPEN,
-        "summary": OPEN,
+        "output": SWITCHED,
+        "results": SWITCHED,
+        "summary": SWITCHED,
         "templates": OPEN,
         "*": "any",
     },
@@ -299,14 +314,14 @@ ROOT: Shape = {
     },
     "env": "{s}?",
     "errors": {"format": OPEN, "sentry": {"dsn": "s", "enabled": "b", "*": "any"}},
-    "git": {"list": OPEN, "*": "any"},
+    "git": {"hooks": ("{}?", {"command": "s"}), "list": OPEN, "repositories": ("{}?", GIT_REPOSITORY)},
     "import": "[s]",
     "imports": OPEN,
     "integrations": {"atlantis": {"project_templates": ("{}?", ATLANTIS_PROJECT), "*": "any"}, "*": "any"},
     "list": {"components": LISTING, "error_mode": "s", "instances": LISTING, "stacks": LISTING},
     "logs": {"file": "s", "level": "s"},
     "lsp": OPEN,
-    "mcp": {"routing": OPEN, "*": "any"},
+    "mcp": {"enabled": "b!", "routing": SWITCHED, "*": "any"},
     "metadata": OPEN,
     "profiler": {"enabled": "b", "file": "s", "host": "s", "port": "i", "profile_type": "s"},
     "profiles": OPEN,
@@ -336,7 +351,7 @@ ROOT: Shape = {
     "validate": {"editorconfig": OPEN},
     "vendor": {
         "base_path": "s",
-        "ci": {"pull_request": OPEN, "summary": OPEN, "*": "any"},
+        "ci": {"pull_request": OPEN, "summary": SWITCHED, "*": "any"},
         "list": LISTING,
         "lock": OPEN,
         "update": {"batching": OPEN, "execution": OPEN, "*": "any"},

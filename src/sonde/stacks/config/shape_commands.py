@@ -38,7 +38,38 @@ STEP_TEXTS = [
     "duration",
 ]
 
+# Fields of one type of step each.
+SPECIAL_TEXTS = [
+    *("action", "body", "border_background", "border_foreground", "destination", "foreground", "format", "hint"),
+    *("interpreter", "interval", "key", "key_interval", "margin", "method", "mode", "mtime", "print", "provider"),
+    *("rate", "regex", "script", "subpath", "write_rate"),
+]
+SPECIAL_SWITCHES = [
+    *("background_async", "bold", "cursor", "faint", "italic", "reset", "runtime_auto_start", "strikethrough"),
+    "underline",
+]
+SPECIAL_PARTS = [
+    *("artifacts", "build", "cast_output", "defaults", "expect", "fail", "fields", "form", "headers", "inputs"),
+    *("inspect", "matrix", "parallel_output", "preconditions", "push", "query", "run", "runtime", "show"),
+    *("simulate_prompt", "source", "viewport"),
+]
+RUN: Shape = {
+    "name": "s?",
+    "file": "s?",
+    "args": "[s]?",
+    "flags": "{s}?",
+    "fail": "s?",
+}
+NEED: Shape = dict.fromkeys(("name", "component", "stack", "kind", "path"), "s?")
+
 STEP: Shape = {
+    **dict.fromkeys(SPECIAL_TEXTS, "s?"),
+    **dict.fromkeys(("dirs", "exclude", "files", "for", "include", "tools"), "[s]?"),
+    **dict.fromkeys(SPECIAL_SWITCHES, "b?"),
+    **dict.fromkeys(("code", "count", "max_concurrency", "repeat"), "i?"),
+    **dict.fromkeys(SPECIAL_PARTS, "any?"),
+    "jitter": "f?",
+    "export": "b!",
     **dict.fromkeys(STEP_TEXTS, "s?"),
     **dict.fromkeys(("columns", "options", "extensions", "args", "needs"), "[s]?"),
     **dict.fromkeys(("multiple", "password", "confirm", "interactive", "background", "tty"), "b?"),
@@ -54,7 +85,14 @@ COMMAND: Shape = {
     "name": "s",
     "description": "s",
     "env": ("[]", {"key": "s", "value": "s", "valueCommand": "s"}),
-    "arguments": ("[]", {"name": "s", "description": "s", "required": "b", "default": "s"}),
+    "arguments": (
+        "[]",
+        {"name": "s", "description": "s", "type": "s?", "required": "b", "default": "s", "values": "[s]?"},
+    ),
+    "aliases": "[s]?",
+    "default": "s?",
+    "internal": "b?",
+    "component": ("?", {"type": "s", "base_path": "s?"}),
     "flags": (
         "[]",
         {
@@ -66,6 +104,7 @@ COMMAND: Shape = {
             "required": "b",
             "default": "any",
             "semantic_type": "s?",
+            "values": "[s]?",
         },
     ),
     "component_config": {"component": "s", "stack": "s"},
@@ -73,6 +112,16 @@ COMMAND: Shape = {
     "verbose": "b",
     "working_directory": "s?",
     "identity": "s?",
-    "dependencies": ("?", {"tools": "{s}?"}),
+    "dependencies": (
+        "?",
+        {
+            "tools": "{s}?",
+            "files": "[s]?",
+            "folders": "[s]?",
+            "commands": ("names?", RUN),
+            "workflows": ("names?", RUN),
+            "components": ("[]?", NEED),
+        },
+    ),
 }
 COMMAND["commands"] = ("[]", COMMAND)
