@@ -118,10 +118,12 @@ def run(command: click.Command, argv: Sequence[str], *, prog: str, env: Mapping[
         return 130
     except click.exceptions.NoArgsIsHelpError as error:
         return _no_arguments(error, env, stderr)
-    except click.UsageError as error:
-        return _report(_usage(error), env, stderr)
     except click.ClickException as error:
-        return _report(CliError(error.format_message(), exit_code=error.exit_code), env, stderr)
+        plain = CliError(error.format_message(), exit_code=error.exit_code)
+        return _report(_usage(error) if isinstance(error, click.UsageError) else plain, env, stderr)
+    except OSError as error:  # a full disk, a folder that may not be written: nothing of ours is wrong
+        where = f"{error.filename}: " if error.filename else "the output cannot be written: "
+        return _report(CliError(f"{where}{error.strerror or error}"), env, stderr)
     except Exception as error:
         if not (hasattr(error, "message") and hasattr(error, "exit_code")):
             raise

@@ -29,6 +29,16 @@ class Tee:
         return getattr(self._stream, name)
 
 
+def _flushed(streams: Sequence[Any]) -> bool:
+    """Whether everything printed is out; what is not is told when the process ends."""
+    try:
+        for stream in streams:
+            stream.flush()
+    except OSError:
+        return False
+    return True
+
+
 def run(argv: Sequence[str], env: Mapping[str, str], command: Callable[[], int]) -> int:
     """The command's exit code. What a call prints that ends well is kept, if the same call can be answered from it."""
     place, name = entries.folder(env), entries.call(argv, env)
@@ -42,9 +52,7 @@ def run(argv: Sequence[str], env: Mapping[str, str], command: Callable[[], int])
         finally:
             sys.stdout, sys.stderr = streams
         found = watch.facts(env) if code == 0 else None
-    if found is not None:
-        for stream in streams:
-            stream.flush()
+    if found is not None and _flushed(streams):
         parts = [(descriptor, len(piece)) for descriptor, piece in watch.printed]
         entries.save(place, {"call": name, "facts": found, "parts": parts}, [piece for _, piece in watch.printed])
     return code
