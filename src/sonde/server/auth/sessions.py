@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from functools import lru_cache
 
 import jwt
 
@@ -83,12 +84,24 @@ def mint(actor: Actor, session_id: str, key: tuple[str, str], now: int) -> Sessi
 
 def session_id_of(bearer: str, secret_of: SecretOf) -> str | None:
     """The session that a bearer token proves, or None. Whether the session lives is the row's to say."""
+    kid = _kid(bearer)
+    secret = secret_of(kid) if kid is not None else None
+    return _signed(bearer, secret) if secret else None
+
+
+@lru_cache(4096)  # a job shows the same token again and again; what its text says never changes
+def _kid(bearer: str) -> str | None:
     try:
         kid = jwt.get_unverified_header(bearer).get("kid")
-        secret = secret_of(kid) if isinstance(kid, str) else None
-        if not secret:
-            return None
-        options = {"require": ["exp", "sid"], "verify_exp": False}  # the row's expiry, by the database's clock, decides
+    except jwt.InvalidTokenError:
+        return None
+    return kid if isinstance(kid, str) else None
+
+
+@lru_cache(4096)
+def _signed(bearer: str, secret: str) -> str | None:
+    options = {"require": ["exp", "sid"], "verify_exp": False}  # the row's expiry, by the database's clock, decides
+    try:
         payload = jwt.decode(bearer, secret, algorithms=["HS256"], options=options)  # type: ignore[arg-type]
     except jwt.InvalidTokenError:
         return None

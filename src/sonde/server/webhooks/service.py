@@ -17,7 +17,7 @@ from sonde.server.workspaces import store as workspaces
 from sonde.wire.envelope import ErrorTag
 
 ATTEMPTS = 5
-SLICE = 0.02  # seconds that a group of deliveries may keep the database from those who wait to be accepted
+SLICE = 0.01  # seconds that a group of deliveries may keep the database from those who wait to be accepted
 LARGE = 256 * 1024  # bytes of a body over which the event loop leaves the work to a thread
 
 
