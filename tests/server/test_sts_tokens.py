@@ -260,7 +260,7 @@ def schema_takes(text):
 
 
 def test_the_schema_is_served_to_editors_without_a_sign_in(world):
-    answer = world.server.request("GET", "/schemas/sts-policy.json")
+    answer = world.server.request("GET", "/static/sts-policy.json")
     assert (answer.status, answer.headers["content-type"]) == (200, "application/schema+json")
     assert answer.body == json.loads((resources.files("sonde.server.sts") / "schema.json").read_text())
 

@@ -33,7 +33,7 @@ from sonde.server.wiring import EXCHANGE, OLD_PATHS, OLD_PREFIX, PAGES, ROUTES, 
 from sonde.wire.envelope import Envelope, ErrorTag
 from sonde.wire.limits import WEBHOOK_CAP, cap_of
 
-POLICY_SCHEMA = "/schemas/sts-policy.json"
+POLICY_SCHEMA = "/static/sts-policy.json"
 THREADS = 64  # requests that may wait for the database at once
 WEBHOOKS = "/webhooks/github"
 NOT_KNOWN = "does not exist on this server; it may be newer or older than the client"
