@@ -72,7 +72,7 @@ def crawl(browser):
     todo, pages = ["/"], {}
     while todo:
         path = todo.pop()
-        if path in pages:
+        if path in pages or path.endswith(".json"):  # a document for programs is no page
             continue
         pages[path] = page = browser.seen(path)
         todo += [link for link in page.links if link.startswith("/")]
