@@ -87,6 +87,14 @@ def _keys_made_once():
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _plain_tracebacks():
+    """As in production: structlog paints those of tests if `rich` is there, a tenth of a second for each."""
+    from structlog import dev
+
+    dev.ConsoleRenderer.get_active().exception_formatter = dev.plain_traceback
+
+
 @pytest.fixture(scope="session")
 def fresh_database(tmp_path_factory):
     """A context manager: the URL of an empty database of a kind at the current schema, a copy of one made per worker."""

@@ -6,6 +6,7 @@ import json
 import pytest
 from sqlalchemy import make_url, text
 from sqlalchemy.exc import DBAPIError
+from storm import stormy
 from twins import API, BODIES, concrete
 from world import WORKSPACE, World, forget_logs, item
 
@@ -102,7 +103,12 @@ def test_a_story_that_goes_well_and_badly_leaves_no_secret_anywhere(canaries):
     assert canaries.leaked() <= echoed
 
 
-@pytest.mark.parametrize("table", ["tokens", "sessions", "locks", "uploads", "instances", "repositories", "used_jti"])
+TABLES = ["tokens", "sessions", "locks", "uploads", "instances", "repositories", "used_jti"]
+GONE = [(kind, table) for kind in ("sqlite", "postgresql") for table in TABLES]
+ALWAYS = {("sqlite", "tokens"), ("sqlite", "locks"), ("postgresql", "sessions"), ("postgresql", "uploads")}
+
+
+@pytest.mark.parametrize(("database_url", "table"), stormy(GONE, ALWAYS), indirect=["database_url"])
 def test_a_server_error_on_every_route_tells_no_secret(canaries, table):
     world = canaries.world
     world.open_pull_request()
