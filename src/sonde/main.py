@@ -46,7 +46,9 @@ class RootGroup(LazyGroup):
             raise
 
 
-@click.group(cls=RootGroup, table=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=RootGroup, table=COMMANDS, aliases={"tf": "terraform"}, context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.version_option(__version__, prog_name="sonde")
 def cli() -> None:
     """Coordinate Terraform and OpenTofu on GitHub: locks, status, ordered dispatch, drift.

@@ -13,6 +13,6 @@ COMMANDS: Table = {
 }
 
 
-@click.group(cls=LazyGroup, table=COMMANDS, name="describe")
+@click.group(cls=LazyGroup, table=COMMANDS, aliases={"dependants": "dependents"}, name="describe")
 def group() -> None:
     """Show stacks, components and what a change affects."""

@@ -14,9 +14,10 @@ Table = Mapping[str, tuple[str, str]]
 class LazyGroup(click.Group):
     """Help texts come from the table, so that listing the commands imports none of them."""
 
-    def __init__(self, *args: Any, table: Table, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, table: Table, aliases: Mapping[str, str] | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.table = table
+        self.aliases = aliases or {}  # another name -> the one in the table
         self.params.extend(options.hidden_parameters())
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -36,6 +37,7 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
+        args = [self.aliases.get(args[0], args[0]), *args[1:]] if args else args
         if args and args[0] not in self.table and not args[0].startswith("-"):
             raise click.UsageError(f"Unknown command {args[0]} for {ctx.command_path}\n\n{self.valid()}", ctx)
         name, command, rest = super().resolve_command(ctx, args)

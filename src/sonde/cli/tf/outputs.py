@@ -18,6 +18,8 @@ QUIET = {
     "TF_IN_AUTOMATION": "1",
     **dict.fromkeys(("TF_LOG", "TF_LOG_CORE", "TF_LOG_PATH", "TF_LOG_PROVIDER"), ""),
 }
+WORKSPACE, NEW_WORKSPACE = ("workspace", "select", "-no-color"), ("workspace", "new", "-no-color")
+OUTPUT = ("output", "-no-color", "-json")
 INIT = ("init", "-no-color", "-input=false", "-backend=true", "-get=true", "-upgrade=false")
 
 
@@ -61,13 +63,14 @@ def read(home: Project, call: Call, found: Instance, *, masked: bool) -> dict[st
         )
     env = {name: value for name, value in env.items() if name != "ATMOS_SHLVL"} | QUIET
     reconfigure = ("-reconfigure",) if home.config.get("components.terraform.init_run_reconfigure") is True else ()
-    select = ("workspace", "select", "-no-color", found.subject.workspace)
-    workspace = () if found.subject.backend_type == "http" else select
+    has_workspace = found.subject.backend_type != "http"
+    steps = [("version", "-json"), (*INIT, *reconfigure), *([WORKSPACE] if has_workspace else ()), OUTPUT]
     said = ""
-    for arguments in (("version", "-json"), (*INIT, *reconfigure), workspace, ("output", "-no-color", "-json")):
-        if not arguments:
-            continue
-        code, said = run.quietly([tool, *arguments], found.folder, env)
+    for arguments in steps:
+        named = (found.subject.workspace,) if arguments is WORKSPACE else ()
+        code, said = run.quietly([tool, *arguments, *named], found.folder, env)
+        if code and named:  # nothing was applied yet
+            code, said = run.quietly([tool, *NEW_WORKSPACE, *named], found.folder, env)
         if code:
             raise CliError(f"terraform {arguments[0]} failed for {found.component} in {found.stack}\n\n{said.strip()}")
     outputs = json.loads(said)
