@@ -5,6 +5,7 @@ import http.client
 import json
 import socket
 import uuid
+from functools import cache
 from urllib.parse import urlsplit
 
 import pytest
@@ -112,12 +113,15 @@ def test_a_field_of_any_value_gets_an_envelope_and_the_same_status_on_both_datab
         enveloped(twins.ask(method, concrete(path), raw=raw, token=TOKEN))
 
 
-MANY = b",".join(b'"k%d":0' % number for number in range(1_000_000))
-MUCH = {  # behind the fields of a good body
-    "a million keys": MANY,
-    "a million keys in an unknown field": b'"x":{' + MANY + b"}",
-    "1.4 million empty objects": b'"x":[' + b",".join([b"{}"] * 1_400_000) + b"]",
-}
+@cache
+def many():
+    return b",".join(b'"k%d":0' % number for number in range(1_000_000))
+
+
+@cache
+def much():
+    """What stands behind the fields of a good body: a million keys, also in an unknown field, and empty objects."""
+    return many(), b'"x":{' + many() + b"}", b'"x":[' + b",".join([b"{}"] * 1_400_000) + b"]"
 
 
 @pytest.mark.parametrize(("method", "path"), WRITING)
@@ -125,7 +129,7 @@ def test_much_that_nobody_asked_for_is_passed_over(twins, method, path):
     known = {"batch_id": str(uuid.uuid4())} if "batch_id" in BODIES[path] else {}
     good = json.dumps(BODIES[path] | known).encode()[:-1]
     plain = twins.ask(method, concrete(path), raw=good + b"}", token=TOKEN)
-    for more in MUCH.values():
+    for more in much():
         answer = enveloped(twins.ask(method, concrete(path), raw=good + b"," + more + b"}", token=TOKEN))
         assert answer.status in (plain.status, 200, 404, 409)
 
@@ -133,7 +137,7 @@ def test_much_that_nobody_asked_for_is_passed_over(twins, method, path):
 @pytest.mark.parametrize(("path", "field"), [("instances", "instances"), ("affected-stacks", "stacks")])
 def test_much_where_something_is_asked_for_gets_an_envelope(twins, path, field):
     one = {**BODIES[path][field][0], "settings": {"pro": "@"}}
-    many_keys = json.dumps([one]).encode().replace(b'"@"', b"{" + MANY[:2_000_000].rpartition(b",")[0] + b"}")
+    many_keys = json.dumps([one]).encode().replace(b'"@"', b"{" + many()[:2_000_000].rpartition(b",")[0] + b"}")
     for items in (b"[" + b",".join([b"{}"] * 1_400_000) + b"]", many_keys):
         others = json.dumps({**BODIES[path], field: 0}).encode()
         enveloped(
