@@ -17,6 +17,7 @@ from sonde.cli.git import Repository
         ("https://github.com/acme/infra/", "github.com", "acme", "infra"),
         ("https://token:x@github.com/acme/infra.git", "github.com", "acme", "infra"),
         ("git@github.com:acme/infra.git", "github.com", "acme", "infra"),
+        ("https://github.com/acme/infra/tree", "github.com", "acme", "infra"),
         ("ssh://git@github.com:2222/acme/infra.git", "github.com", "acme", "infra"),
         ("https://ghe.acme.example/Platform/Infra_Live.git", "ghe.acme.example", "Platform", "Infra_Live"),
         ("https://gitlab.com/acme/platform/infra.git", "gitlab.com", "acme/platform", "infra"),

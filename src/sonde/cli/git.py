@@ -91,6 +91,8 @@ def parse_remote(url: str) -> Repository:
         raise GitError(f"failed to get repository info: {shown.address(url)} does not name an owner and a repository")
     if host in AZURE_HOSTS:
         return Repository(url=url, host=AZURE_HOSTS[0], owner=parts[parts[0] == "v3"], name=parts[-1])
+    if host == "github.com":
+        parts = parts[:2]  # what follows is a page of the repository
     cut = len(parts) - 1 if is_gitlab(host) else 1
     return Repository(url=url, host=host, owner="/".join(parts[:cut]), name="/".join(parts[cut:]))
 
