@@ -3,13 +3,15 @@
 The second is additive to the protocol.
 """
 
+from dataclasses import replace
+
 from sonde.server.auth.model import Actor
 from sonde.server.auth.service import repository_for
 from sonde.server.chunks import service as chunks
 from sonde.server.instances import service, store
 from sonde.server.instances.model import Instance
 from sonde.server.kernel.db import Database, Tx
-from sonde.server.kernel.http import Call, Reply, decode
+from sonde.server.kernel.http import Call, Reply, decode, let_go
 from sonde.server.kernel.log import log
 from sonde.wire.codec import to_json
 from sonde.wire.instances import InstancesUpload, InventoryAnswer
@@ -21,6 +23,8 @@ def upload(db: Database, actor: Actor, call: Call) -> Reply:
     """Take the inventory of a repository, or a part of it (product.md §2.4); the answer names what is misconfigured."""
     body = decode(InstancesUpload, call.body)
     rows = service.rows_of(body)
+    body, read = replace(body, instances=()), list(body.instances)
+    let_go(read)
     packed, part = service.packed(rows), chunks.check(body)
     wrong = [f"{row.stack}/{row.component}: {row.misconfigured}" for row in rows if row.misconfigured]
     # no colon: the Go client cuts the message at the last one, and then shows these as a list (protocol.md §3)
@@ -29,6 +33,8 @@ def upload(db: Database, actor: Actor, call: Call) -> Reply:
         for row in rows
         if row.misconfigured and row.drift_enabled
     ]
+    many = len(rows)
+    let_go(rows)
 
     def take(tx: Tx) -> tuple[str | None, int]:
         service.demand_drift_settings(tx, actor, hopeless)
@@ -37,7 +43,7 @@ def upload(db: Database, actor: Actor, call: Call) -> Reply:
         return service.receive(tx, actor, body, packed), 0
 
     inventory, missing = db.submit("inventory.receive", take).result()
-    log.info("inventory.received", inventory=inventory, missing=missing, instances=len(rows), misconfigured=len(wrong))
+    log.info("inventory.received", inventory=inventory, missing=missing, instances=many, misconfigured=len(wrong))
     return Reply(to_json(InventoryAnswer(inventory, missing, tuple(wrong[: service.NAMED]))))
 
 
