@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from test_admin import admin, environment, facts, refused, workspace  # noqa: F401 - fixtures of its tests
 from test_git_commit import Job
 from test_sts_tokens import ask, link
@@ -145,6 +146,22 @@ def test_a_change_that_is_taken_back_leaves_no_row(db):
 
 
 @pytest.mark.parametrize(
+    "statement",
+    ["UPDATE audit_log SET actor_name = 'x'", "DELETE FROM audit_log WHERE number = 1", "DELETE FROM audit_log"],
+)
+def test_the_database_itself_changes_no_row_and_deletes_none(db, statement):
+    written(db)
+
+    def tampered():
+        with db.write("admin.change") as tx:
+            tx.run(text(statement))
+
+    with pytest.raises(DBAPIError, match="append-only"):
+        tampered()
+    assert answer(db).number == 4
+
+
+@pytest.mark.parametrize(
     ("statement", "number"),
     [
         ("UPDATE audit_log SET actor_name = 'mallory' WHERE number = 2", 2),
@@ -160,7 +177,11 @@ def test_verify_names_the_row_that_was_edited_or_deleted(db, admin, statement, n
     sound = facts(admin("audit", "verify", "--workspace", "ws_1", "--json"))
     assert (sound["rows"], sound["head"].partition(":")[0]) == (4, "4")
     assert facts(admin("audit", "verify", "--workspace", "ws_1", "--expect", sound["head"], "--json")) == sound
-    with db.write("admin.change") as tx:
+    with db.write("admin.change") as tx:  # somebody who owns the database
+        for name in ("audit_log_no_update", "audit_log_no_delete") if db.dialect == "sqlite" else ():
+            tx.run(text(f"DROP TRIGGER {name}"))
+        if db.dialect != "sqlite":
+            tx.run(text("DROP TRIGGER audit_log_append_only ON audit_log"))
         tx.run(text(statement))
     refused(admin("audit", "verify", "--workspace", "ws_1"), f"row {number} of the audit log")
 
