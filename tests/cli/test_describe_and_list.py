@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -200,3 +201,45 @@ def test_a_float_prints_as_go_prints_it(value, text):
 def test_an_infinity_is_refused_before_anything_is_written():
     with pytest.raises(CliError, match=r"unsupported value: \+Inf"):
         printing.pieces({"a": {"b": 1}, "c": float("inf")}, "json")
+
+
+@pytest.fixture
+def workflows(tmp_path, sonde):
+    with (tmp_path / "atmos.yaml").open("a") as config:
+        config.write("workflows: {base_path: flows}\n")
+    (tmp_path / "flows" / "net").mkdir(parents=True)
+    (tmp_path / "flows" / "net" / "up.yaml").write_text("workflows: {up: {steps: [{command: a}]}, down: {}}\n")
+    (tmp_path / "flows" / "readme.yaml").write_text("name: none\n")
+    return lambda *args, code=0: sonde("describe", "workflows", "-f", "json", *args, code=code)
+
+
+def test_workflows_are_described_by_file(workflows):
+    done = workflows()
+    assert json.loads(done.stdout) == [{"file": "net/up.yaml", "workflow": name} for name in ("down", "up")]
+    assert "readme.yaml is passed over" in done.stderr
+    assert json.loads(workflows("-o", "map").stdout) == {"net/up.yaml": ["down", "up"]}
+    steps = json.loads(workflows("-o", "all").stdout)["net/up.yaml"]["workflows"]["up"]["steps"]
+    assert steps == [{"name": "step1", "command": "a", "when": None, "continue": None}]
+    assert "Valid values are 'list', 'map', and 'all'" in workflows("-o", "tree", code=1).stderr
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "says"),
+    [
+        (["workflows"], 1, "'workflows.base_path' must be configured"),
+        (["stacks", "--error-mode", "loud"], 1, "invalid error mode"),
+        (["config", "--profile", "nope"], 2, "profile not found: nope"),
+        (["component", "./components/terraform/gone", "-s", "dev"], 2, "component not found in stack"),
+    ],
+)
+def test_what_cannot_be_described_says_why(sonde, args, code, says):
+    assert says in sonde("describe", *args, code=code).stderr
+
+
+def test_sections_that_nothing_has_leave_nothing(sonde):
+    assert sonde("describe", "stacks", "--sections", "nope", "--format", "json").stdout == "{}\n"
+
+
+def test_dependents_in_yaml_have_empty_parts_and_no_nulls(sonde):
+    row = yaml.safe_load(sonde("describe", "dependents", "mid", "-s", "test", "-f", "yaml").stdout)[0]
+    assert (row["component"], row["dependents"], row["settings"]) == ("top", [], {})

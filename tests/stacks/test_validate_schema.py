@@ -34,7 +34,7 @@ def messages(text):
         ("text", "dev.yaml:3:8: error: components.terraform.c: file references must use the !include YAML tag"),
         ("true", "dev.yaml:3:8: error: components.terraform.c: expected string or object, but got boolean"),
         (
-            "{settings: {depends_on: {1: {stack: x}}}}",
+            "{settings: {depends_on: {1: {component: v, stack: x}}}}",
             "dev.yaml:3:36: error: components.terraform.c.settings.depends_on[1]: additionalProperties 'stack' not allowed",
         ),
         (
@@ -50,6 +50,31 @@ def messages(text):
 )
 def test_a_wrong_component_is_named_with_its_place(component, message):
     assert messages(f"components:\n  terraform:\n    c: {component}\n") == [message]
+
+
+@pytest.mark.parametrize(
+    ("component", "wrong"),
+    [
+        ("{auth: {identities: {x: {kind: aws/user, via: {provider: p}, tags: [a]}}}}", ""),
+        ("{auth: {identities: {x: {via: {account: y}}}}}", "auth.identities.x.via"),
+        ("{auth: {providers: {p: {region: r}}}}", "auth.providers.p"),
+        ("{dependencies: {commands: [build, {name: lint, flags: {fix: '1'}}]}}", ""),
+        ("{dependencies: {workflows: [{file: x}]}}", "dependencies.workflows[0]"),
+        ("{hooks: {h: {events: [before-terraform-plan], when: {any: [ci, {not: local}]}, with: {a: 1}}}}", ""),
+        ("{hooks: {h: {on_failure: shrug}}}", "hooks.h.on_failure"),
+        ("{metadata: {labels: {team: core}}}", ""),
+        ("{metadata: {labels: {team: [core]}}}", "metadata.labels.team"),
+        ("{secrets: {vars: {A: {store: s, scope: stack}}}}", ""),
+        ("{secrets: {vars: {A: {scope: planet, store: s}}}}", "secrets.vars.A.scope"),
+        ("{settings: {spacelift: {workspace_enabled: 'yes'}}}", "settings.spacelift.workspace_enabled"),
+        ("{provision: {targets: {t: {kind: git, commit: {signing: never}}}}}", ""),
+        ("{provision: {targets: {t: {path: x}}}}", "provision.targets.t"),
+    ],
+)
+def test_what_sections_may_hold(component, wrong):
+    found = messages(f"components:\n  terraform:\n    c: {component}\n")
+    assert bool(found) == bool(wrong)
+    assert all(f"components.terraform.c.{wrong}: " in each for each in found)
 
 
 def test_several_wrong_components_stand_below_a_line_for_their_type():

@@ -9,6 +9,7 @@ COMMANDS: Table = {
     "component": ("sonde.cli.describe_stacks:component", "Show one component in a stack."),
     "config": ("sonde.cli.describe_stacks:config", "Show the configuration the CLI works with."),
     "dependents": ("sonde.cli.describe_stacks:dependents", "Show what depends on a component."),
+    "workflows": ("sonde.cli.describe_workflows:command", "Show the workflows of the project."),
     "affected": ("sonde.cli.affected:command", "Show what a change touches."),
 }
 

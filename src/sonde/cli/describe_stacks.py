@@ -8,10 +8,12 @@ from typing import Any
 import click
 
 from sonde.cli import inventory, printing, process
+from sonde.cli.errors import CliError
 from sonde.cli.options import flags_of, global_flags
 from sonde.stacks.cache import watching
 from sonde.stacks.engine import Engine, Options
 
+ERROR_MODES = ("warn", "silent", "strict")
 FUNCTION_FLAGS = (
     click.option(
         "--process-templates", type=bool, default=True, flag_value=True, is_flag=False, help="Render Go templates."
@@ -35,12 +37,18 @@ def function_flags(command: Any) -> Any:
 
 
 def options_of(engine_defaults: str, given: Mapping[str, Any], **filters: Any) -> Options:
-    """The engine's options from a command's flags; the error mode falls back to the configured one."""
+    """The engine's options from a command's flags; the error mode falls back to the configured one.
+
+    Raises CliError for an error mode that is none.
+    """
+    mode = given.get("error_mode") or engine_defaults or "warn"
+    if mode not in ERROR_MODES:
+        raise CliError(f'invalid error mode\n\n"{mode}"', hints=["Use warn, silent or strict."])
     return Options(
         process_templates=given["process_templates"],
         process_functions=given["process_functions"],
         skip=inventory.split(given["skip"]),
-        error_mode=given.get("error_mode") or engine_defaults or "warn",
+        error_mode=mode,
         **filters,
     )
 
@@ -153,7 +161,12 @@ def dependents(ctx: click.Context, /, **given: Any) -> None:
     world = process.current()
     config, engine = inventory.open_project(world, flags_of(ctx))
     options = options_of(config.get("describe.error_mode") or "", given)
-    found = graph.dependents(engine, given["name"], given["stack"], options)
+    found: Any = graph.dependents(engine, given["name"], given["stack"], options)
+    if given["query"] or given["form"] == "yaml":
+        found = [
+            {**each, "dependents": each.get("dependents") or [], "settings": each.get("settings") or {}}
+            for each in found
+        ]
     write(found, given["form"], given["file"], given["query"])
 
 

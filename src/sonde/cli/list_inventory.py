@@ -39,17 +39,19 @@ LIST_FLAGS = (
 )
 # What the environment says where no flag does.
 VARIABLES = {
-    "form": "ATMOS_LIST_FORMAT",
-    "columns": "ATMOS_LIST_COLUMNS",
-    "sort": "ATMOS_LIST_SORT",
-    "delimiter": "ATMOS_LIST_DELIMITER",
-    "predicate": "ATMOS_LIST_FILTER",
-    "tags": "ATMOS_COMPONENT_TAGS",
-    "labels": "ATMOS_COMPONENT_LABELS",
-    "stack": "ATMOS_STACK",
-    "component": "ATMOS_COMPONENT",
-    "kind": "ATMOS_COMPONENT_TYPE",
-    "output_file": "ATMOS_LIST_OUTPUT_FILE",
+    "form": ("ATMOS_LIST_FORMAT", "ATMOS_FORMAT"),
+    "columns": ("ATMOS_LIST_COLUMNS", "ATMOS_COLUMNS"),
+    "sort": ("ATMOS_LIST_SORT", "ATMOS_SORT"),
+    "delimiter": ("ATMOS_LIST_DELIMITER", "ATMOS_DELIMITER"),
+    "predicate": ("ATMOS_LIST_FILTER", "ATMOS_FILTER"),
+    "tags": ("ATMOS_COMPONENT_TAGS", "ATMOS_TAGS"),
+    "labels": ("ATMOS_COMPONENT_LABELS", "ATMOS_LABELS"),
+    "stack": ("ATMOS_STACK",),
+    "component": ("ATMOS_COMPONENT",),
+    "kind": ("ATMOS_COMPONENT_TYPE", "ATMOS_TYPE"),
+    "output_file": ("ATMOS_LIST_OUTPUT_FILE", "ATMOS_OUTPUT_FILE"),
+    "include_dependencies": ("ATMOS_INCLUDE_DEPENDENCIES",),
+    "include_dependents": ("ATMOS_INCLUDE_DEPENDENTS",),
 }
 
 
@@ -79,9 +81,10 @@ def _with_environment(given: Mapping[str, Any]) -> dict[str, Any]:
     """The flags, and the environment's word for those that were not given."""
     env = process.current().env
     found = dict(given)
-    for name, variable in VARIABLES.items():
-        if name in given and not given[name] and env.get(variable):
-            found[name] = (env[variable],) if isinstance(given[name], tuple) else env[variable]
+    for name, variables in VARIABLES.items():
+        value = next((env[variable] for variable in variables if env.get(variable)), "")
+        if name in given and given[name] in (None, "", ()) and value:
+            found[name] = (value,) if isinstance(given[name], tuple) else value
     return found
 
 

@@ -26,7 +26,9 @@ def apply(found: Found, search: Search, flags: Flags) -> None:
         folder = next((place / name for place in _places(found, search) if (place / name).is_dir()), None)
         if folder is None:
             looked = ", ".join(str(place) for place in _places(found, search))
-            raise StacksError(f"profile not found: {name}", hints=[f"Looked for a folder of that name in: {looked}."])
+            raise StacksError(
+                f"profile not found: {name}", hints=[f"Looked for a folder of that name in: {looked}."], exit_code=2
+            )
         for path in yaml_files(folder):
             merge_into(found.merged, read_file(path, search))
 
