@@ -243,3 +243,7 @@ def test_sections_that_nothing_has_leave_nothing(sonde):
 def test_dependents_in_yaml_have_empty_parts_and_no_nulls(sonde):
     row = yaml.safe_load(sonde("describe", "dependents", "mid", "-s", "test", "-f", "yaml").stdout)[0]
     assert (row["component"], row["dependents"], row["settings"]) == ("top", [], {})
+
+
+def test_a_query_meets_the_keys_of_maps_sorted(sonde):
+    assert sonde("describe", "stacks", "-q", ".dev.components.terraform | keys").stdout == "- app\n- base\n- vpc\n"

@@ -175,8 +175,15 @@ def write(value: Any, form: str, file: str | None, query: str = "") -> None:
     if query:
         from sonde.stacks import yq
 
-        value = yq.evaluate(value, query)
+        value = yq.evaluate(_by_name(value), query)
     put(printing.pieces(value, form), file)
+
+
+def _by_name(value: Any) -> Any:
+    """The keys of maps sorted, as a query meets them; those of our own structs in their order."""
+    if type(value) is dict:
+        return {key: _by_name(value[key]) for key in sorted(value, key=str)}
+    return [_by_name(each) for each in value] if isinstance(value, list) else value
 
 
 def put(pieces: Sequence[bytes], file: str | None) -> None:
