@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 from sonde.cli import shown
 from sonde.cli.errors import GitError
 
-SCP = re.compile(r"(?:[^@/:]+@)?(?P<host>[^/:]+):(?P<path>(?!//).+)")
+SCP = r"(?:[^@/:]+@)?(?P<host>[^/:]+):(?P<path>(?!//).+)"  # compiled when it is met, which is seldom
 SECTION = re.compile(r'\[\s*(?P<name>[A-Za-z0-9.-]+)(?:\s+"(?P<sub>(?:[^"\\]|\\.)*)")?\s*\](?P<rest>.*)')
-COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+COMMIT = r"[0-9a-f]{40}(?:[0-9a-f]{24})?"
 AZURE_HOSTS = ("dev.azure.com", "ssh.dev.azure.com")
 ESCAPES = {"n": "\n", "t": "\t", "b": "\b", '"': '"', "\\": "\\"}
 
@@ -107,7 +107,7 @@ def _host_and_path(url: str) -> tuple[str, str]:
         parts = urlsplit(url)
         host = re.sub(r":\d*$", "", parts.netloc.rpartition("@")[2])
         return host if parts.scheme != "file" else "", parts.path
-    scp = SCP.fullmatch(url)
+    scp = re.fullmatch(SCP, url)
     return (scp["host"], scp["path"]) if scp else ("", url)
 
 
@@ -115,11 +115,11 @@ def head_sha(checkout: Checkout) -> str:
     """The commit at HEAD, or an empty text where there is no commit yet."""
     head = _read(checkout.git_dir / "HEAD")
     if not head.startswith("ref:"):
-        return head if COMMIT.fullmatch(head) else _ask(checkout, "rev-parse", "-q", "--verify", "HEAD")
+        return head if re.fullmatch(COMMIT, head) else _ask(checkout, "rev-parse", "-q", "--verify", "HEAD")
     name = head.removeprefix("ref:").strip()
     for folder in (checkout.git_dir, checkout.common_dir):
         sha = _read(folder / name)
-        if COMMIT.fullmatch(sha):
+        if re.fullmatch(COMMIT, sha):
             return sha
     for line in _read(checkout.common_dir / "packed-refs").splitlines():
         sha, _, ref = line.partition(" ")

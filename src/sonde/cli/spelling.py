@@ -28,11 +28,11 @@ def plain(command: click.Command, argv: Sequence[str], ctx: click.Context) -> li
         elif option.is_flag:
             out = _switch(out, option, name, value if equals else "true", ctx)
         elif equals and not word.startswith("--"):
-            out += [name, value]
+            out += [option.opts[-1], value]
         elif not equals and isinstance(option.flag_value, str | bool):
             out.append(f"{option.opts[-1]}={_text(option.flag_value)}")
-        else:
-            out += [word, *rest[: not equals]]
+        else:  # by its long name, since click looks for words like a short one before it believes that it is one
+            out += [word if equals else option.opts[-1], *rest[: not equals]]
             rest = rest[not equals :]
     return out
 
