@@ -135,6 +135,16 @@ def test_of_two_deliveries_with_one_id_that_come_together_one_is_new(twins):
         assert sorted(together(server.site.db, webhooks.RECEIVE, arrived)) == [False, True]
 
 
+def test_bodies_that_are_many_come_back_each_as_it_was_sent(twins, monkeypatch):
+    monkeypatch.setattr(webhooks.store, "LOAD", 100)  # bytes, so that they need several statements
+    bodies = {f"many-{number}": b'{"n": "%s"}' % (b"%d" % number * number * 7) for number in range(30)}
+    for server in twins.servers.values():
+        arrived = [webhooks.store.Arrived(filed(guid), body) for guid, body in bodies.items()]
+        assert together(server.site.db, webhooks.RECEIVE, arrived) == [True] * 30
+        with server.site.db.read() as tx:
+            assert {guid: webhooks.store.get(tx, guid).body for guid in bodies} == bodies
+
+
 def filed(guid):
     empty = {"action": "", "repository": "", "github_id": None, "number": None}
     return {"guid": guid, "event": "ping", "digest": f"digest of {guid}", **empty}

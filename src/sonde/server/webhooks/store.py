@@ -64,6 +64,7 @@ class Delivery:
     processed_at: int | None = None
 
 
+LOAD = 16 * 1024 * 1024  # bytes of bodies that one statement carries
 PACKED = b"\x78\x01"  # how zlib's fastest begins, and no JSON text does
 
 
@@ -128,13 +129,31 @@ class Arrived:
 
 
 def receive(tx: Tx, arrived: Sequence[Arrived]) -> set[str]:
-    """Store deliveries; the ids of those that were not known already, which GitHub's redelivery repeats.
+    """Store deliveries; the ids of those that were not known already, which GitHub's redelivery repeats."""
+    fresh: set[str] = set()
+    for load in _loads(arrived):
+        fresh |= _receive_load(tx, load)
+    return fresh
 
-    The bodies cross over as one run of bytes, since no list that both databases read can hold bytes.
-    """
-    start, items = 1, []
+
+def _loads(arrived: Sequence[Arrived]) -> list[list[Arrived]]:
+    """Deliveries in their order, in as many parts as their bodies need; one that is too large is a part by itself."""
+    loads: list[list[Arrived]] = [[]]
+    size = 0
     for one in arrived:
         one.pack()
+        if size + len(one.body) > LOAD and loads[-1]:
+            loads.append([])
+            size = 0
+        loads[-1].append(one)
+        size += len(one.body)
+    return loads
+
+
+def _receive_load(tx: Tx, arrived: Sequence[Arrived]) -> set[str]:
+    """The bodies cross over as one run of bytes, since no list that both databases read can hold bytes."""
+    start, items = 1, []
+    for one in arrived:
         items.append({**one.filed, "start": start, "size": len(one.body)})
         start += len(one.body)
     bodies = b"".join([one.body for one in arrived])
