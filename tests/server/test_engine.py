@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 from test_pull_requests import finish, upload
 from world import item
 
-from sonde.server import jobs
+from sonde.server import engine, jobs
 from sonde.server.affected import store as uploads
 from sonde.server.dispatches import store as triggers
 from sonde.server.engine import Engine
@@ -221,3 +221,44 @@ def test_a_database_that_is_away_is_waited_for_with_growing_pauses_and_a_nudge_e
     assert pauses()[:4] == [0.02, 0.04, 0.08, 0.16]
     assert {line["lane"] for line in logs if line["event"] == "engine.recovered"} == {"rows", "github"}
     assert not [line for line in logs if line["event"] == "engine.stumbled"]
+
+
+class Clock:
+    """Time that passes only where somebody works or rests, and an event that is never set."""
+
+    def __init__(self):
+        self.now, self.rests = 100.0, []
+
+    def monotonic(self):
+        return self.now
+
+    def wait(self, seconds):
+        self.rests.append(seconds)
+        self.now += seconds
+
+    def is_set(self):
+        return False
+
+
+class Asked:
+    """A database whose hot writes are asked for at a steady rate."""
+
+    def __init__(self, clock, rate):
+        self._clock, self._rate = clock, rate
+
+    @property
+    def asked(self):
+        return int(self._clock.now * self._rate)
+
+
+@pytest.mark.parametrize(("rate", "rests"), [(engine.BURST * 4, True), (engine.BURST / 4, False)])
+def test_the_engine_rests_while_requests_burst_in_and_never_longer_than_its_rest(monkeypatch, rate, rests):
+    clock = Clock()
+    monkeypatch.setattr(engine, "time", clock)
+    turn, worked = engine._Turn(Asked(clock, rate), clock), 0.0
+    while clock.now < 110.0:
+        clock.now += 0.005  # an item
+        worked += 0.005
+        assert not turn.over()
+    assert set(clock.rests) == ({engine.REST} if rests else set())
+    assert worked >= 10.0 * engine.WORK / (engine.WORK + engine.REST)

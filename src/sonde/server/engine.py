@@ -140,7 +140,7 @@ class _Turn:
 
     def __init__(self, db: Database, stop: threading.Event) -> None:
         self._db, self._stop = db, stop
-        self._began, self._asked = time.monotonic(), 0
+        self._began, self._asked = time.monotonic(), db.asked
 
     def over(self) -> bool:
         """Asked between two items: rest if it is time to; whether the engine is to stop."""
