@@ -90,7 +90,7 @@ def test_who_came_first_is_served_first_although_another_asks_when_the_lock_is_f
     first, second = Patient(control, other), Patient(control, control.world.static_token())
 
     def second_asks():
-        with pytest.raises(grip.TimedOutError, match=r"You are number [23] of those who wait"):
+        with pytest.raises(grip.TimedOutError, match="You are number 2 of those who wait"):
             second.take(instance, timeout=0)
 
     def tempted():
@@ -141,6 +141,14 @@ def test_waiting_ends_in_time_with_an_exit_code_of_its_own(control, other, insta
     assert caught.value.exit_code == 124
     assert patient.naps == [1, 1, 2, 4, 4]
     assert "is locked by test" in caught.value.message
+
+
+def test_who_gives_up_leaves_the_queue_at_once(control, other, instance):
+    control.take(instance, ttl=3600)
+    with pytest.raises(grip.TimedOutError):
+        Patient(control, other).take(instance, timeout=5)
+    with pytest.raises(grip.TimedOutError, match="You are number 1 of"):
+        Patient(control, other).take(instance, timeout=0)
 
 
 def test_an_interrupt_while_waiting_takes_nothing_and_releases_nothing(control, other, instance):

@@ -56,6 +56,27 @@ def test_who_does_not_ask_again_has_left_the_queue(world):
     assert place(wait(world, first, early))[0] == 2
 
 
+def leave(world, token, waiter):
+    body = {"key": KEY, "waiter": waiter}
+    return world.server.request("DELETE", "/api/v1/locks/wait", body=body, token=token)
+
+
+def test_who_leaves_the_queue_lets_the_next_one_move_up_and_may_say_so_twice(world):
+    holder, first, second = (world.static_token() for _ in range(3))
+    lock(world, holder, ttl=600)
+    (_, early), (_, late) = place(wait(world, first)), place(wait(world, second))
+    assert [leave(world, first, early).status, leave(world, first, early).status] == [200, 200]
+    assert place(wait(world, second, late)) == (1, late)
+
+
+def test_nobody_leaves_for_somebody_else(world):
+    holder, first, second = (world.static_token() for _ in range(3))
+    lock(world, holder, ttl=600)
+    _, early = place(wait(world, first))
+    assert leave(world, second, early).status == 200
+    assert place(wait(world, first, early)) == (1, early)
+
+
 def test_nobody_waits_in_another_ones_place(world):
     holder, first, second = (world.static_token() for _ in range(3))
     lock(world, holder, ttl=600)

@@ -103,6 +103,11 @@ def wait(session: Session, request: locks.WaitRequest) -> Mapping[str, Any]:
     return _confirmed(session, "POST", locks.WAIT_PATH, request, answers.LOCK, "failed to lock stack: ")
 
 
+def leave(session: Session, request: locks.LeaveRequest) -> None:
+    """Give a place in a queue up. Raises RefusedError 404 or 405 where the server cannot be told."""
+    _confirmed(session, "DELETE", locks.WAIT_PATH, request, answers.NOTHING, "failed to leave the queue: ")
+
+
 def unlock(session: Session, request: locks.UnlockRequest) -> None:
     """Release a lock. Raises RefusedError if the server does not."""
     _confirmed(session, "DELETE", locks.PATH, request, answers.NOTHING, "failed to unlock stack: ")

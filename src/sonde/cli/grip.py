@@ -9,7 +9,7 @@ have taken is given back before the signal counts.
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -89,8 +89,17 @@ def held(session: client.Session, request: locks.LockRequest, waiting: Waiting) 
         if grip is not None and not grip.kept:
             with signals.held_back():
                 release(session, request.key, grip, waiting)
-        elif grip is None and isinstance(answer, NoAnswerError) and answer.sent:
-            session.process.stderr.write(NOT_KNOWN)
+        elif grip is None:
+            _left(session, request.key, waiting, answer)
+
+
+def _left(session: client.Session, key: str, waiting: Waiting, answer: object) -> None:
+    """We go without the lock: give our place up, so that nobody waits for us. It ends by itself soon if that fails."""
+    if isinstance(answer, NoAnswerError) and answer.sent:
+        session.process.stderr.write(NOT_KNOWN)
+    elif waiting.waiter and isinstance(answer, RefusedError):  # a server that is away would keep us waiting once more
+        with signals.held_back(), suppress(ApiError):
+            client.leave(session, locks.LeaveRequest(key=key, waiter=waiting.waiter))
 
 
 def release(session: client.Session, key: str, grip: Grip, waiting: Waiting) -> None:

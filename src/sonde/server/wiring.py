@@ -112,6 +112,7 @@ ROUTES: tuple[Route, ...] = (
     HotRoute("DELETE", "locks", Permission.LOCKS_DELETE, UnlockRequest, locks.unlock),
     ApiRoute("POST", "locks/all", Permission.LOCKS_CREATE, locks.lock_all),
     ApiRoute("POST", "locks/wait", Permission.LOCKS_CREATE, locks.wait),
+    ApiRoute("DELETE", "locks/wait", Permission.LOCKS_CREATE, locks.leave),
     ApiRoute("POST", "affected-stacks", Permission.AFFECTED_CREATE, affected.upload, wakes=True),
     ApiRoute("POST", "instances", Permission.INSTANCES_CREATE, instances.upload, wakes=True),
     ApiRoute(

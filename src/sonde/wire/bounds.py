@@ -18,7 +18,7 @@ from sonde.wire.commits import (
 )
 from sonde.wire.executions import Execution, ExecutionData
 from sonde.wire.instances import InstanceItem, InstanceStatus, InstancesUpload
-from sonde.wire.locks import LockAllRequest, LockRequest, UnlockRequest, WaitRequest
+from sonde.wire.locks import LeaveRequest, LockAllRequest, LockRequest, UnlockRequest, WaitRequest
 from sonde.wire.sts import StsRequest
 
 Schema = Mapping[str, Any]
@@ -44,6 +44,7 @@ BOUNDS: Mapping[tuple[type[Any], str], Schema] = {
     (LockRequest, "ttl"): TTL,
     (LockAllRequest, "keys"): {"minItems": 1, "maxItems": 100, "items": {"type": "string", **KEY}},
     (LockAllRequest, "ttl"): TTL,
+    (LeaveRequest, "key"): KEY,
     (WaitRequest, "key"): KEY,
     (WaitRequest, "ttl"): TTL,
     (UnlockRequest, "key"): KEY,

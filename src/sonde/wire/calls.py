@@ -14,7 +14,15 @@ from sonde.wire.envelope import ErrorTag
 from sonde.wire.exchange import ExchangeAnswer, ExchangeRequest
 from sonde.wire.executions import Execution, ExecutionAnswer, ExecutionData, ExecutionResult
 from sonde.wire.instances import InstanceStatus, InstancesUpload, InventoryAnswer, StatusAnswer
-from sonde.wire.locks import LockAllRequest, LockAnswer, LockRequest, LocksAnswer, UnlockRequest, WaitRequest
+from sonde.wire.locks import (
+    LeaveRequest,
+    LockAllRequest,
+    LockAnswer,
+    LockRequest,
+    LocksAnswer,
+    UnlockRequest,
+    WaitRequest,
+)
 from sonde.wire.reads import InstancesSeen, LocksSeen, PullSeen
 from sonde.wire.sts import StsAnswer, StsRequest
 
@@ -77,6 +85,7 @@ CALLS: Mapping[tuple[str, str], Described] = {
     ("POST", "locks/wait"): Described(
         "Take a lock, or a place in its queue", WaitRequest, LockAnswer, (ErrorTag.LOCK_CONFLICT,), ours=True
     ),
+    ("DELETE", "locks/wait"): Described("Leave the queue of a key", LeaveRequest, None, ours=True),
     ("DELETE", "locks"): Described(
         "Release a lock; its key is in the body",
         UnlockRequest,

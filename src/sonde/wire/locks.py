@@ -41,6 +41,17 @@ class WaitRequest:
 
 
 @dataclass(frozen=True)
+class LeaveRequest:
+    """`DELETE /api/v1/locks/wait` (ours): who waited does not want the lock any more."""
+
+    key: str
+    waiter: str
+
+    JSON: ClassVar[Mapping[str, str]] = {}
+    NULLABLE: ClassVar[frozenset[str]] = frozenset()
+
+
+@dataclass(frozen=True)
 class LockAllRequest:
     """`POST /api/v1/locks/all` (ours): a LockRequest of several keys of one repository, all or none."""
 

@@ -37,7 +37,7 @@ CRASH_POINTS: Mapping[str, Point] = {
     "effect.result": Point("GitHub's answer is written down"),
     "instance.status": Point("a run reports the exit code of its command"),
     "lock.acquire": Point("a lock is granted or refused"),
-    "lock.release": Point("a lock is released"),
+    "lock.release": Point("a lock is released, or a place in its queue"),
     "engine.start": Point("the claims of a dead process are given up (SQLite: there is one process)"),
     "run.seen": Point("what GitHub told about the run behind a token is kept", story=False),
     "keyring.create": Point("a new session key"),

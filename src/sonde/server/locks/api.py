@@ -13,6 +13,7 @@ from sonde.server.locks.model import MAX_KEYS, Granted, Held, LockRow, NotReleas
 from sonde.wire.codec import to_json
 from sonde.wire.envelope import ErrorTag
 from sonde.wire.locks import (
+    LeaveRequest,
     LockAllRequest,
     LockAnswer,
     LockRequest,
@@ -88,6 +89,14 @@ def wait(db: Database, actor: Actor, call: Call) -> Reply:
         + (f" {described(result.lock)}" if result.lock else ""),
         context=to_json(replace(standing, position=result.position, waiter=result.waiter)),
     )
+
+
+def leave(db: Database, actor: Actor, call: Call) -> Reply:
+    """Give one's place in a queue up: 200, also where it is gone already."""
+    request = decode(LeaveRequest, call.body)
+    db.submit("lock.release", lambda tx: service.leave(tx, actor, request.key, request.waiter)).result()
+    log.info("lock.left", key=request.key, waiter=request.waiter)
+    return Reply()
 
 
 def _standing(lock: LockRow) -> LockStands:

@@ -69,3 +69,14 @@ def waits(tx: Tx, waiter: str, wanted: LockRow) -> bool:
 def leave_queue(tx: Tx, waiter: str) -> None:
     """Forget a waiter."""
     tx.run(lock_waiters.delete().where(lock_waiters.c.id == waiter))
+
+
+def leave_queue_of(tx: Tx, repository_id: str, instance: str, holder_id: str, waiter: str) -> None:
+    """Forget a waiter, if he stands in the queue of this key and is this holder."""
+    mine = (
+        lock_waiters.c.id == waiter,
+        lock_waiters.c.repository_id == repository_id,
+        lock_waiters.c.instance == instance,
+        lock_waiters.c.holder_id == holder_id,
+    )
+    tx.run(lock_waiters.delete().where(*mine))

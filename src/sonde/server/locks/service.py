@@ -137,6 +137,12 @@ def wait(tx: Tx, actor: Actor, key: str, ttl: int, message: str, waiter: str) ->
     return Waiting(mine, order.index(mine) + 1, standing)
 
 
+def leave(tx: Tx, actor: Actor, key: str, waiter: str) -> None:
+    """Forget that this actor waits for a key, so that those behind move up. Raises RefusedError as `acquire` does for a key."""
+    repository, instance = _located(tx, actor, key)
+    queue_store.leave_queue_of(tx, repository.id, instance, actor.holder, waiter)
+
+
 def release(tx: Tx, actor: Actor, key: str) -> Released | NotReleased:
     """Give a key back, or take it from another holder of the same repository (rule 9)."""
     return _end_all(tx, [_ending(tx, actor, key)])[0]
