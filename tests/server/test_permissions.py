@@ -377,6 +377,7 @@ def test_every_route_declares_its_permission():
     assert {f"{route.method} {route.path}": str(route.permission) for route in ROUTES} == {
         "POST locks": "locks:create",
         "POST locks/wait": "locks:create",
+        "DELETE locks/wait": "locks:create",
         "POST locks/all": "locks:create",
         "DELETE locks": "locks:delete",
         "POST affected-stacks": "affected_stacks:create",
