@@ -211,6 +211,7 @@ FORMATS = {
     "env": 'list=["a",1]\nsecret=<MASKED>\nsize=1\n',
     "bash": "export list='[\"a\",1]'\nexport secret=<MASKED>\nexport size=1\n",
     "csv": 'key,value\nlist,"[""a"",1]"\nsecret,<MASKED>\nsize,1\n',
+    "table": f' Key     Value\n{"─" * 18}\n list    ["a",1]\n secret  <MASKED>\n size    1\n',
     "hcl": 'list = ["a", 1]\nsecret = "<MASKED>"\nsize = 1\n',
 }
 
@@ -303,6 +304,8 @@ def test_keep_going_runs_what_comes_after_a_failure(terraform, project):
     done = terraform("plan", "--all", "-s", "dev", "--failure-mode", "keep-going")
     assert done.returncode == 1
     assert "component=gone stack=dev" in done.stderr
+    dry = terraform("plan", "--all", "-s", "dev", "--dry-run")
+    assert (dry.returncode, "Would fail: component=gone" in dry.stderr) == (0, True)
     planned = [words.split()[2] for words in commands(project) if words.startswith("plan")]
     assert planned == [f"dev-{name}.terraform.tfvars.json" for name in ("locked", "net", "web")]
 

@@ -78,7 +78,11 @@ def _one(home: Project, call: Call, engine: Engine, node: Node) -> tuple[int, st
     try:
         code = execute(home, call, instances.find(engine, call, node.component, node.stack))
     except (CliError, StacksError) as error:
-        return 1, " ".join(error.message.split())
+        why = " ".join(error.message.split())
+        if call.on("dry-run"):
+            home.process.stderr.write(f"Would fail: component={node.component} stack={node.stack}: {why}\n")
+            return 0, ""
+        return 1, why
     return code, f"subcommand exited with code {code}"
 
 

@@ -154,8 +154,9 @@ def _yaml(value: Any) -> str:
 
 def _table(values: Mapping[str, Any]) -> str:
     rows = [("Key", "Value"), *((name, _text(value)) for name, value in values.items())]
-    width = max(len(name) for name, _ in rows)
-    return "".join(f"{name.ljust(width)}  {text}\n" for name, text in rows)
+    width, whole = (max(len(row[at]) for row in rows) for at in (0, 1))
+    heading, *lines = (f" {name.ljust(width)}  {text}\n" for name, text in rows)
+    return "".join([heading, "─" * (width + whole + 4), "\n", *lines])
 
 
 def _hcl(values: Mapping[str, Any]) -> str:
