@@ -2,11 +2,11 @@
 
 import json
 import multiprocessing
-import socket
 import threading
 import urllib.error
 import urllib.request
 
+from ports import kept_port
 from world import FILES, WORKSPACE, item, link_with_everything
 
 from sonde.sandbox.executor import RecordingExecutor
@@ -46,8 +46,7 @@ class Story:
         self.infra = self.github.create_repository("acme/infra", dict(FILES))
         installation = self.github.install("acme")
         self.github.grant(self.infra, "octo-dev", "write")
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
+        self.port = kept_port()
         self.given = {
             "data_dir": folder,
             "database_url": database_url,

@@ -1,11 +1,11 @@
 """Two servers on one PostgreSQL pump the same rows, and one of them is killed now and then: nothing happens twice."""
 
-import socket
 from contextlib import suppress
 from dataclasses import replace
 
 import pytest
 from crash import Story, _processes, serve
+from ports import kept_port
 from storm import stormy
 from test_crash import assert_once
 from test_pull_requests import upload
@@ -27,8 +27,7 @@ class Replicas(Story):
         # a lease must be longer than a call takes, here too: who outlives it may be taken for dead, and comment twice
         self.given["effect_lease_seconds"] = 3.0
         self.arms = [list(points) for points in crash_at]  # for each server: one point per life
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.ports = [self.port, free.getsockname()[1]]
+        self.ports = [self.port, kept_port()]
         self.servers = [None, None]
         self.turn = 0
 

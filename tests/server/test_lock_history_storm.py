@@ -26,6 +26,7 @@ import psycopg
 import pytest
 from crash import serve
 from linear import INFINITY, Op, by_key, linearizable
+from ports import kept_port
 from storm import stormy
 from test_lock_history import Call, fences_fall
 from test_lock_history import step as told
@@ -91,19 +92,11 @@ def ready(_):
     """What a process that imported this file answers."""
 
 
-def free_ports(count):
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
-
-
 class Servers:
     """Real servers on one database, started again where they were killed."""
 
     def __init__(self, folder, url, count):
-        self.folder, self.url, self.ports, self.kills = folder, url, free_ports(count), []
+        self.folder, self.url, self.ports, self.kills = folder, url, [kept_port() for _ in range(count)], []
         self.running = [self.start(number) for number in range(count)]
 
     def start(self, number):
