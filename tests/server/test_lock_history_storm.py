@@ -72,8 +72,9 @@ def client(ports, name, keys, until):
         try:
             connection = connections.setdefault(port, HTTPConnection("127.0.0.1", port, timeout=10))
             result = ask(connection, name, key, ttl)
-        except ConnectionRefusedError:
-            continue  # it never left
+        except (ConnectionRefusedError, BrokenPipeError):  # nobody listens, or who did is dead: it never arrived
+            connections.pop(port).close()
+            continue
         except (OSError, HTTPException):
             connections.pop(port).close()
         done.append(Op(key, Call(who, 0, ttl, port), start, time.monotonic(), result))
