@@ -48,7 +48,8 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     uploads = given["upload"] and not output.skips_upload
     prints = not given["file"] and (not uploads or given["verbose"])
     notices = world.stderr if prints else world.stdout
-    question = affected_question.ask(world, flags_of(ctx), given, validated=True, notices=notices)
+    keeps = not given["include_spacelift_admin_stacks"]  # they are found by all settings of all instances
+    question = affected_question.ask(world, flags_of(ctx), given, validated=True, notices=notices, keeps=keeps)
     event = affected_question.event_of(question)
     answer = affected_question.answer(question, event)
     if given["upload"]:
@@ -58,7 +59,8 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     found = answer.found
     if given["include_spacelift_admin_stacks"]:
         found = with_admin_stacks(found, answer.instances)
-    items = View(question.engine.project, settings=settings, graph=graph).items(found)
+    full = question.kept.full if question.kept else None
+    items = View(question.engine.project, settings=settings, graph=graph, full=full).items(found)
     if not uploads or given["verbose"] or given["file"]:
         shown = [as_uploaded(item) for item in items] if given["upload"] and output.form != "matrix" else items
         output.write(shown, world, ci=affected_question.runs_in_ci(question.config))

@@ -18,7 +18,8 @@ from sonde.stacks.affected.changes import Changes, Modules
 from sonde.stacks.affected.compare import Affected, compare
 from sonde.stacks.affected.dependents import Graph
 from sonde.stacks.affected.gittree import GitTree, MappedTree
-from sonde.stacks.affected.load import base_side, head_side
+from sonde.stacks.affected.kept import Kept, open_kept
+from sonde.stacks.affected.load import base_side, filled, head_side
 from sonde.stacks.affected.reasons import Rules
 from sonde.stacks.affected.repository import Repository, open_repository
 from sonde.stacks.affected.reuse import Recorder
@@ -64,6 +65,7 @@ class Question:
     repository: Repository
     options: Options
     given: Mapping[str, Any]
+    kept: Kept | None = None
 
 
 @dataclass(frozen=True)
@@ -107,10 +109,12 @@ def ask(
     *,
     validated: bool,
     notices: TextIO | None = None,
+    keeps: bool = False,
 ) -> Question:
     """Open project and repository, and refuse what does not fit together. Raises CliError and StacksError.
 
     `flags` are the global ones, `given` the command's own; `validated` asks for full validation (stacks.md §13.1).
+    With `keeps` manifests that an earlier run knew are not worked out again, and `Answer.instances` are slim.
     `notices` is where a deprecated flag is mentioned: where the Go CLI does it, unless the answer goes there (Q16).
     """
     config = inventory.load_config(world, flags)
@@ -119,10 +123,12 @@ def ask(
     mode = given["error_mode"] or world.env.get("ATMOS_DESCRIBE_ERROR_MODE") or config.get("describe.error_mode") or ""
     if mode not in ERROR_MODES:
         raise CliError(f'invalid error mode\n\n"{mode}"', hints=["Use warn, silent or strict."])
+    options = options_of(mode, {**given, "error_mode": mode}, stack=given["stack"])
+    kept = open_kept(config, engine, options, world.env) if keeps else None
     if validated:
         from sonde.stacks.schema.validation import validate
 
-        for warning in validate(config, engine, warn=lambda text: inventory.warn(world, text)):
+        for warning in validate(config, engine, warn=lambda text: inventory.warn(world, text), known=kept):
             inventory.warn(world, str(warning))
     if given["repo_path"] and any(given[name] for name in ("base", "ref", "sha", "ssh_key", "ssh_key_password")):
         raise CliError(
@@ -139,8 +145,7 @@ def ask(
             (notices or world.stderr).write(f"Flag --{name} has been deprecated, use --base instead\n")
     repository = open_repository(str(config.cwd), _git_env(world.env, given["ssh_key"]))
     git.repository(git.find(config.cwd))  # a remote that is no URL of a host is refused, as everywhere
-    options = options_of(mode, {**given, "error_mode": mode}, stack=given["stack"])
-    return Question(world, config, engine, repository, options, given)
+    return Question(world, config, engine, repository, options, given, kept)
 
 
 def _git_env(env: Mapping[str, str], key: str) -> Mapping[str, str]:
@@ -169,8 +174,11 @@ def answer(question: Question, event: Event | None) -> Answer:
     engine, given = question.engine, question.given
     compared = _other_checkout(question) if given["repo_path"] else _commit(question, event)
     try:
-        head = head_side(engine, question.options)
+        head = head_side(engine, question.options, question.kept)
         before = base_side(question.config, compared.side, engine, head, question.options)
+        if question.kept:
+            head, before = filled(head, before, question.kept)
+            question.kept.save()
     finally:
         compared.tree.close()
     engine.warnings.extend(before.warnings)  # one summary for both sides

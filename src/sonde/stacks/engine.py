@@ -85,6 +85,9 @@ class Engine:
     locked_versions: dict[str, Any] | None = None  # tracks of versions.lock.yaml, once read
     outputs: dict[tuple[str, str], Section] = field(default_factory=dict)  # (component, stack) -> Terraform outputs
     pending: list[tuple[str, str]] = field(default_factory=list)  # whose outputs are being read, outermost first
+    folders: set[tuple[str, str]] = field(
+        default_factory=set
+    )  # (type, component folder) that were looked for and are there
 
     def __post_init__(self) -> None:
         self.manifests = Manifests(self.project, self.tree)
@@ -121,14 +124,18 @@ class Engine:
         known = self._stacks.get(path)
         if known is None:
             name = discovery.stack_file(self.project, path)
-            around = Around(self._folder_exists, lambda keys: self.places.written(path, keys))
+            around = Around(self.folder_exists, lambda keys: self.places.written(path, keys))
             known = StackContent(self.project, name, self.merged(path).content, around)
             self._stacks[path] = known
         return known
 
-    def _folder_exists(self, kind: str, folder: str) -> bool:
+    def folder_exists(self, kind: str, folder: str) -> bool:
+        """Whether a component's folder is there."""
         base = self.project.component_paths.get(kind, "")
-        return self.tree.exists(posixpath.normpath(posixpath.join(self.project.base_path, base, folder)))
+        there = self.tree.exists(posixpath.normpath(posixpath.join(self.project.base_path, base, folder)))
+        if there:
+            self.folders.add((kind, folder))
+        return there
 
     # ------------------------------------------------------------------ all stacks
 

@@ -1,7 +1,7 @@
 """Affected instances as the answer shows them (stacks.md §10.3)."""
 
 import posixpath
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,7 @@ class View:
     project: Project
     settings: bool = False
     graph: Graph | None = None
+    full: Callable[[Instance], Instance] | None = None  # the instance with all its sections, where it has but a few
 
     def items(self, found: Sequence[Affected]) -> list[Struct]:
         """The answer, in the order given. Raises StacksError where dependencies form a cycle."""
@@ -40,13 +41,16 @@ class View:
             for each, name, names in zip(found, slugs, reached, strict=True)
         ]
 
+    def _whole(self, instance: Instance) -> Instance:
+        return self.full(instance) if self.full else instance
+
     def _reached(self, each: Affected) -> frozenset[str]:
         if self.graph is None or each.deletion:
             return frozenset()
         return self.graph.reached(each.instance.stack, each.instance.name)
 
     def _item(self, each: Affected, *, included: bool) -> Struct:
-        instance = each.instance
+        instance = self._whole(each.instance)
         item = Struct(
             component=instance.name, component_type=instance.kind, component_path=self._component_path(instance)
         )
@@ -87,7 +91,7 @@ class View:
         return [self._node(node) for node in self.graph.below(each.instance.stack, each.instance.name)]
 
     def _node(self, node: Node) -> Struct:
-        instance = node.instance
+        instance = self._whole(node.instance)
         row = dependents.entry(self.project, instance) | {
             "dependents": [self._node(each) for each in node.dependents],
             "included_in_dependents": node.included,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sonde.stacks.affected.compare import Key, index
+from sonde.stacks.affected.kept import Kept, Slim
 from sonde.stacks.affected.reuse import Recorder, touched
 from sonde.stacks.discovery import NoManifestsError
 from sonde.stacks.engine import Engine, Instance, Options, open_engine
@@ -26,10 +27,31 @@ class Side:
         return index((each for part in self.by_manifest.values() for each in part), stack)
 
 
-def head_side(engine: Engine, options: Options) -> Side:
-    """HEAD's instances. Raises StacksError."""
-    found = {path: tuple(engine.instances_of(path, options)) for path in engine.files}
+def head_side(engine: Engine, options: Options, kept: Kept | None = None) -> Side:
+    """HEAD's instances, slim ones where they are `kept`. Raises StacksError."""
+    found: dict[str, tuple[Instance, ...]] = {}
+    for path in engine.files:
+        known = kept.instances(path) if kept else None
+        if known is None:
+            known = tuple(engine.instances_of(path, options))
+            if kept:
+                kept.note_instances(path, known)
+        found[path] = known
     return Side(found, tuple(engine.warnings))
+
+
+def filled(head: Side, base: Side, kept: Kept) -> tuple[Side, Side]:
+    """Both sides with whole instances where they may differ: in manifests that do, and in others of the same stacks."""
+    ours, theirs = dict(head.by_manifest), dict(base.by_manifest)
+    apart = [path for path in ours.keys() | theirs.keys() if ours.get(path) is not theirs.get(path)]
+    stacks = {each.stack for path in apart for side in (ours, theirs) for each in side.get(path, ())}
+    for path, instances in head.by_manifest.items():
+        if any(type(each) is Slim and each.stack in stacks for each in instances):
+            whole = kept.worked_out(path)
+            if ours.get(path) is theirs.get(path):
+                theirs[path] = whole
+            ours[path] = whole
+    return Side(ours, head.warnings), Side(theirs, base.warnings)
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ class Watch:
         """All that was seen, if it is still so; None where the run cannot be kept."""
         found: facts.Facts = {"env": self.env, "kinds": self.kinds, "links": self.links, "reads": self.reads}
         self.busy = True
-        found["code"] = {path: facts.stat_of(path)[:3] for path in _own_code()}
+        found["code"] = {path: facts.stat_of(path)[:3] for path in own_code()}
         # Git is not asked again here: an answer of before a change does not fit the one of after it, later.
         return None if self.unrepeatable or not facts.hold(found, env) else found | {"git": self.git}
 
@@ -105,7 +105,10 @@ def plain(env: Mapping[str, str]) -> dict[str, str]:
 
 @contextmanager
 def known_program() -> Iterator[None]:
-    """In this block a program may be run: what it tells is noted with `git_told`, or can never change."""
+    """In this block a program may be run: what it tells is noted with `git_told`, or can never change.
+
+    Nothing is noted in it, so that it is also for what the cache itself reads and writes.
+    """
     busy = bool(_active) and _active[0].busy
     try:
         if _active:
@@ -147,7 +150,7 @@ def watch() -> Iterator[Watch]:
 
 def _stat(found: Watch, real: Callable[..., Any]) -> Any:
     def stat(path: Any, *, dir_fd: int | None = None, follow_symlinks: bool = True) -> Any:
-        name = _name(path)
+        name = None if found.busy else _name(path)
         if dir_fd is not None:
             unrepeatable("a folder's descriptor", None)
         elif name is not None and follow_symlinks:
@@ -161,7 +164,7 @@ def _stat(found: Watch, real: Callable[..., Any]) -> Any:
 
 def _link(found: Watch, real: Callable[..., Any]) -> Any:
     def look(path: Any, *, dir_fd: int | None = None) -> Any:
-        name = _name(path)
+        name = None if found.busy else _name(path)
         if dir_fd is not None:
             unrepeatable("a folder's descriptor", None)
         elif name is not None:
@@ -232,7 +235,7 @@ def _importing() -> bool:
     return sys._getframe(2).f_code.co_filename.startswith("<frozen importlib")  # noqa: SLF001 - the documented way to the caller
 
 
-def _own_code() -> Iterator[str]:
+def own_code() -> Iterator[str]:
     """The files of all modules but the standard library's, which the interpreter's version stands for."""
     library = os.path.dirname(os.__file__)  # noqa: PTH120 - a text like those it is compared with
     for module in list(sys.modules.values()):

@@ -6,9 +6,9 @@ files are collected and told together.
 """
 
 import posixpath
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from sonde.stacks import globs, goyaml, names, schema
 from sonde.stacks.components import Component, StackContent
@@ -35,6 +35,17 @@ class Selection(NamedTuple):
 
 
 EVERYTHING = Selection()
+Row = tuple[str, str, str]  # stack, type, component
+
+
+class Known(Protocol):
+    """What an earlier run found in manifests (`sonde.stacks.affected.kept`)."""
+
+    def rows(self, path: str) -> Iterable[Row] | None:
+        """The instances of a manifest that is right, in its order; None where that is not known."""
+
+    def note_rows(self, path: str, rows: list[Row]) -> None:
+        """Remember them."""
 
 
 def validate(
@@ -44,11 +55,12 @@ def validate(
     schema_file: str = "",
     selection: Selection = EVERYTHING,
     warn: Callable[[str], None] | None = None,
+    known: Known | None = None,
 ) -> list[Problem]:
     """Validate everything and give the warnings. Raises `StacksError` with all errors in one text.
 
     `schema_file` is the path of a JSON schema to use instead of ours; atmos.yaml's `schemas.atmos.manifest` is the fallback.
-    With `warn` a schema file that is not there is told and does without: what a command shows does not depend on it.
+    `known` tells which manifests an earlier run found to be right. With `warn` a schema file that is not there is told and does without: what a command shows does not depend on it.
     """
     try:
         check = _chosen_check(config, schema_file)
@@ -57,7 +69,7 @@ def validate(
             raise
         warn(f"{error.message}. The form of the manifests is not checked; `sonde validate stacks` fails.")
         check = _unchecked
-    _check_duplicates(engine)
+    _check_duplicates(engine, known)
     found = list(_check_files(config, engine, check, selection))
     errors = list(
         dict.fromkeys(str(each) for each in found if not (isinstance(each, Problem) and each.severity == "warning"))
@@ -91,21 +103,38 @@ def _unchecked(value: object, path: failures.Path) -> failures.Failures:
 # ---------------------------------------------------------------------- one component, one manifest
 
 
-def _check_duplicates(engine: Engine) -> None:
+def _check_duplicates(engine: Engine, known: Known | None) -> None:
     """Resolve every component of every manifest. Raises `StacksError` for one that is wrong, or defined twice differently."""
     project = engine.project
     if not (project.name_template or project.name_pattern):
         raise StacksError(UNNAMED)
-    seen: dict[tuple[str, str, str], tuple[str, Component]] = {}
+    seen: dict[Row, str] = {}
     for path in engine.files:
-        content = engine.stack(path)
-        for component in _components(content):
-            if component.metadata.get("type") == "abstract":
-                continue
-            stack = _stack_name(engine, content, component)
-            first_file, first = seen.setdefault((stack, component.kind, component.name), (content.name, component))
-            if first_file != content.name and _config(first) != _config(component):
-                raise _conflict(component.name, stack, first_file, content.name)
+        rows = known.rows(path) if known else None
+        if rows is None:
+            engine.folders.clear()
+            rows = list(_rows(engine, path))
+            if known:
+                known.note_rows(path, rows)
+        for row in rows:
+            first = seen.setdefault(row, path)
+            if first != path:
+                _check_equal(engine, row, first, path)
+
+
+def _rows(engine: Engine, path: str) -> Iterator[Row]:
+    content = engine.stack(path)
+    for component in _components(content):
+        if component.metadata.get("type") != "abstract":
+            yield _stack_name(engine, content, component), component.kind, component.name
+
+
+def _check_equal(engine: Engine, row: Row, first: str, second: str) -> None:
+    """Raise `StacksError` where two manifests give one instance two configurations."""
+    stack, kind, name = row
+    one, other = engine.stack(first), engine.stack(second)
+    if one.name != other.name and _config(one.component(kind, name)) != _config(other.component(kind, name)):
+        raise _conflict(name, stack, one.name, other.name)
 
 
 def _components(content: StackContent) -> Iterator[Component]:
