@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -19,7 +20,8 @@ from world import forget_logs
 from sonde.cli import errors
 from sonde.main import cli
 from sonde.server.kernel.db import Database
-from sonde.server.start import Exit
+from sonde.server.settings import Settings
+from sonde.server.start import Exit, listen
 
 
 @pytest.fixture(autouse=True)
@@ -287,3 +289,13 @@ def refused_from_now_on(address):
         except (urllib.error.URLError, ConnectionError):
             return
     raise AssertionError("the server still takes connections")
+
+
+def test_the_server_takes_as_many_connections_as_the_machine_lets_it():
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 1024), hard))
+        with listen(Settings(listen="127.0.0.1:0")):
+            assert resource.getrlimit(resource.RLIMIT_NOFILE) == (hard, hard)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

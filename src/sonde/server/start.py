@@ -2,10 +2,11 @@
 
 import fcntl
 import logging
+import resource
 import socket
 import ssl
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import IntEnum
 from pathlib import Path
 from typing import NoReturn
@@ -132,7 +133,10 @@ def open_database(db: Database) -> None:
 
 
 def listen(settings: Settings) -> socket.socket:
-    """A listening socket at `SONDE_LISTEN`."""
+    """A listening socket at `SONDE_LISTEN`, with room for as many connections as this machine lets the process have."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(OSError, ValueError):  # no room for more is no reason not to start
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # often 1024, which slow clients alone could use up
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
