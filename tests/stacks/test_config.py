@@ -277,3 +277,55 @@ def test_what_was_switched_off_is_described_and_what_was_not_written_is_not(tree
         "init": {},
         "push": {},
     }
+
+
+def test_names_that_are_somebody_elses_keep_their_case(tree):
+    step = "{type: http, Headers: {Accept: a}, env: {TF_Log: 1}, vars: {Size: 2}}"
+    text = (
+        f"commands: [{{name: c, env: [{{key: Aa, valueCommand: date}}], steps: [{step}]}}]\n"
+        "auth:\n"
+        "  identities: {Admin: {Kind: aws/user, credentials: {Region: r}}}\n"
+        "  providers: {Corp: {kind: saml, spec: {Realm: r}, session: {Duration: 1h}}}\n"
+    )
+    loaded = load(tree({"atmos.yaml": text}))
+    command = loaded.get("commands")[0]
+    assert command["env"] == [{"key": "Aa", "value": "", "valueCommand": "date"}]
+    assert {key: command["steps"][0][key] for key in ("headers", "env", "vars")} == {
+        "headers": {"Accept": "a"},
+        "env": {"TF_Log": "1"},
+        "vars": {"Size": "2"},
+    }
+    assert loaded.get("auth.identities") == {"admin": {"kind": "aws/user", "credentials": {"Region": "r"}}}
+    assert loaded.get("auth.providers") == {
+        "corp": {"kind": "saml", "session": {"duration": "1h"}, "spec": {"realm": "r"}}
+    }
+
+
+def test_a_condition_of_a_step_is_described_as_what_it_means(tree):
+    steps = "".join(
+        f"  - {{name: s, type: shell, command: c, when: {when}}}\n"
+        for when in (
+            " Success",
+            '"os == arch"',
+            "[ci, local]",
+            "{not: ci}",
+            "{ANY: [ci, {all: [local]}]}",
+            '"!cel os == arch"',
+        )
+    )
+    loaded = load(tree({"atmos.yaml": f"commands:\n- name: c\n  steps:\n{steps}"}))
+    assert [step["when"] for step in loaded.get("commands")[0]["steps"]] == [
+        "success",
+        "!cel os == arch",
+        {"all": ["ci", "local"]},
+        {"not": "ci"},
+        {"any": ["ci", {"all": ["local"]}]},
+        "!cel os == arch",
+    ]
+
+
+def test_elements_of_a_free_list_with_a_function_are_described_under_their_index_too(tree):
+    text = "devcontainer: {a: {ports: [!env PORT 1, 2]}}\ncommands: [{name: c, aliases: [!env PORT x]}]\n"
+    loaded = load(tree({"atmos.yaml": text}))
+    assert loaded.get("devcontainer") == {"a": {"ports": ["1", 2], "ports[0]": "1", "ports[1]": 2}}
+    assert not any("[" in key for key in loaded.get("commands")[0])

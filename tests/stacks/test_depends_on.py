@@ -33,3 +33,21 @@ def test_what_is_no_map_of_maps_of_texts_is_named(section, wrong):
         depends_on.check(component)
     assert caught.value.message.splitlines()[2:] == wrong
     assert "component 'app'" in caught.value.hints[0]
+
+
+@pytest.mark.parametrize(
+    ("section", "wrong"),
+    [
+        ("x", ["'templates' expected a map or struct, got \"string\""]),
+        ({"settings": [1]}, ["'templates.settings' expected a map or struct, got \"slice\""]),
+        ({"settings": {"env": {}}}, []),
+    ],
+)
+def test_settings_of_templates_that_are_no_map_are_named(section, wrong):
+    component = Component("terraform", "app", {"settings": {"templates": section}})
+    if not wrong:
+        depends_on.check(component)
+        return
+    with pytest.raises(StacksError) as caught:
+        depends_on.check(component)
+    assert caught.value.message.splitlines()[2:] == wrong

@@ -1,4 +1,4 @@
-"""What the template stage refuses in `settings.depends_on`: the original decodes it into a struct there."""
+"""What the template stage refuses in `settings`: the original decodes `depends_on` and `templates` into structs there."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -21,16 +21,20 @@ GO_TYPES = {
 
 
 def check(component: Component) -> None:
-    """Raise `StacksError` where `settings.depends_on` is no map of maps of texts."""
+    """Raise `StacksError` where `settings.depends_on` is no map of maps of texts, or `settings.templates` is no map."""
     settings = component.sections.get("settings")
-    section = settings.get("depends_on") if isinstance(settings, dict) else None
+    if not isinstance(settings, dict):
+        return
+    section = settings.get("depends_on")
     wrong = sorted(_wrong(section)) if isinstance(section, dict | list | str) else []
-    if wrong:
+    templates = list(_wrong_templates(settings.get("templates")))
+    if wrong or templates:
+        where = f"{component.kind} component '{component.name}'"
+        hints = ([f"Write settings.depends_on of {where} as a map: {{1: {{component: …}}}}."] if wrong else []) + (
+            [f"Write settings.templates of {where} as a map: {{settings: {{…}}}}."] if templates else []
+        )
         raise StacksError(
-            "\n".join(("decoding failed due to the following error(s):\n", *wrong)),
-            hints=[
-                f"Write settings.depends_on of {component.kind} component '{component.name}' as a map: {{1: {{component: …}}}}."
-            ],
+            "\n".join(("decoding failed due to the following error(s):\n", *wrong, *templates)), hints=hints
         )
 
 
@@ -46,6 +50,14 @@ def _wrong(section: Any) -> Iterator[str]:
             )
         elif entry is not None:
             kind = "slice" if isinstance(entry, list) else GO_TYPES.get(type(entry), "")
+            yield f"'{where}' expected a map or struct, got \"{kind}\""
+
+
+def _wrong_templates(section: Any) -> Iterator[str]:
+    inner = section.get("settings") if isinstance(section, dict) else None
+    for where, value in (("templates", section), ("templates.settings", inner)):
+        if value is not None and not isinstance(value, dict):
+            kind = "slice" if isinstance(value, list) else GO_TYPES.get(type(value), "")
             yield f"'{where}' expected a map or struct, got \"{kind}\""
 
 

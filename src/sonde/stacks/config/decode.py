@@ -12,6 +12,8 @@ _TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 _FALSE = frozenset({"", "0", "f", "F", "FALSE", "false", "False"})
 _DURATION = r"([0-9]*\.?[0-9]+)(ns|us|µs|ms|s|m|h)"
 _NANOSECONDS = {"ns": 1, "us": 1_000, "µs": 1_000, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
+ELEMENT = re.compile(r"\[\d+\]$")  # a list's element under its own key, which only free maps show
+PREDICATES = frozenset(("always", "ci", "failure", "local", "never", "success"))
 _EMPTY: dict[str, Any] = {"s": "", "b": False, "i": 0, "f": 0.0, "d": 0}
 
 
@@ -46,7 +48,11 @@ def _struct(raw: Any, shape: Shape, path: str, problems: list[str]) -> dict[str,
         known.add(written)
         _field(result, printed, raw.get(written), kind, f"{path}.{written}" if path else written, problems)
     if "*" in shape:
-        result.update((key, value) for key, value in raw.items() if key not in known and not _is_zero(value))
+        result.update(
+            (key, value)
+            for key, value in raw.items()
+            if key not in known and not _is_zero(value) and not ELEMENT.search(key)
+        )
     return result
 
 
@@ -107,22 +113,37 @@ def _step(item: dict[str, Any]) -> dict[str, Any]:
 
 
 def _value(raw: Any, kind: str, path: str, problems: list[str]) -> Any:
-    if kind == "any":
-        return raw
+    if kind in ("any", "when"):
+        return raw if kind == "any" else _condition(raw)
     if kind == "[s]":
         return _strings(raw, path, problems)
-    if kind in ("{s}", "{any}"):
-        if raw is None:
-            return None
-        if not isinstance(raw, dict):
-            problems.append(f"'{path}' expected a map, got '{_go_kind(raw)}'")
-            return None
-        return (
-            raw
-            if kind == "{any}"
-            else {key: _scalar(item, "s", f"{path}.{key}", problems) for key, item in raw.items()}
-        )
-    return _scalar(raw, kind, path, problems)
+    return _map(raw, kind, path, problems) if kind in ("{s}", "{any}") else _scalar(raw, kind, path, problems)
+
+
+def _map(raw: Any, kind: str, path: str, problems: list[str]) -> dict[str, Any] | None:
+    if raw is None:
+        return None
+    if not isinstance(raw, dict):
+        problems.append(f"'{path}' expected a map, got '{_go_kind(raw)}'")
+        return None
+    return raw if kind == "{any}" else {key: _scalar(item, "s", f"{path}.{key}", problems) for key, item in raw.items()}
+
+
+def _condition(raw: Any) -> Any:
+    """A step's condition as the original prints it: names as they are, any other text as an expression, a list as `all`."""
+    if isinstance(raw, str) and raw.strip():
+        text = raw.strip()
+        if text.lower() in PREDICATES:
+            return text.lower()
+        return "!cel " + (text[4:].strip() if text.lower().startswith("!cel") else text)
+    if isinstance(raw, list):
+        return {"all": [_condition(item) for item in raw]}
+    if not isinstance(raw, dict) or len(raw) != 1:
+        return None
+    ((operator, inner),) = raw.items()
+    if operator.lower() == "not":
+        return {"not": _condition(inner)}
+    return {operator.lower(): [_condition(item) for item in (inner if isinstance(inner, list) else [inner])]}
 
 
 def _strings(raw: Any, path: str, problems: list[str]) -> list[Any] | None:

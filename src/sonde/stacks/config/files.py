@@ -17,7 +17,11 @@ NAMES = ("atmos.yaml", "atmos.yml")
 SYSTEM_FOLDER = Path("/usr/local/etc/atmos")
 LOCAL_MARKS = ("atmos.yaml", "atmos.yml", ".atmos.yaml", ".atmos", ".atmos.d", "atmos.d")
 # Below these keys the case of keys is kept; everywhere else they are lower-cased, as viper does.
-CASED = (("env",), ("templates", "settings", "env"), ("auth", "identities"), ("auth", "providers"))
+CASED = (("env",), ("templates", "settings", "env"))
+# Maps of a step of a custom command whose keys are somebody else's names; the fields around them match in any case.
+STEP_MAPS = frozenset(("env", "vars", "outputs", "data", "form", "headers", "query", "fields"))
+# auth.identities.NAME.FIELD: what a field holds is read from the file itself, so only the way there is lower-cased.
+IDENTITY_FIELD_DEPTH = 4
 MAX_IMPORT_DEPTH = 32
 
 
@@ -203,11 +207,19 @@ def without_empty(value: dict[str, Any]) -> dict[str, Any]:
 def lower_keys(value: Any, path: tuple[str, ...]) -> Any:
     """Lower-case keys as viper does, and keep them below the paths whose case the tool restores."""
     if isinstance(value, dict):
-        kept = any(path[: len(cased)] == cased for cased in CASED)
+        kept = _keeps_case(path)
         return {(key if kept else key.lower()): lower_keys(item, (*path, key.lower())) for key, item in value.items()}
     if isinstance(value, list):
         return [lower_keys(item, path) for item in value]
     return Tagged(value.tag, lower_keys(value.value, path)) if isinstance(value, Tagged) else value
+
+
+def _keeps_case(path: tuple[str, ...]) -> bool:
+    if path[:1] == ("commands",):
+        return "steps" in path and not STEP_MAPS.isdisjoint(path)
+    if path[:2] == ("auth", "identities"):
+        return len(path) >= IDENTITY_FIELD_DEPTH
+    return any(path[: len(cased)] == cased for cased in CASED)
 
 
 def merge_file(target: dict[str, Any], source: dict[str, Any], *, main: bool) -> None:

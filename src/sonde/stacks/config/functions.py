@@ -21,7 +21,8 @@ class Context(NamedTuple):
 def evaluate(value: Any, context: Context) -> Any:
     """Replace every tagged node by its result; a function of stacks only stays the string it is."""
     if isinstance(value, dict):
-        return {key: evaluate(item, context) for key, item in value.items()}
+        done = {key: evaluate(item, context) for key, item in value.items()}
+        return {**done, **_elements(value, done)}
     if isinstance(value, list):
         return [evaluate(item, context) for item in value]
     if not isinstance(value, Tagged):
@@ -30,6 +31,17 @@ def evaluate(value: Any, context: Context) -> Any:
         return Tagged(value.tag, evaluate(value.value, context))
     function = FUNCTIONS.get(value.tag)
     return function(value.value, context) if function else value.text
+
+
+def _elements(written: dict[str, Any], done: dict[str, Any]) -> dict[str, Any]:
+    """The elements of a list with functions, each under `list[index]` too: the original sets them one by one (stacks.md §1)."""
+    return {
+        f"{key}[{index}]": done[key][index]
+        for key, items in written.items()
+        if isinstance(items, list) and any(isinstance(item, Tagged) for item in items)
+        for index, item in enumerate(items)
+        if not isinstance(item, dict)
+    }
 
 
 def _words(text: str) -> list[str]:

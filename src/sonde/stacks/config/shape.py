@@ -198,14 +198,14 @@ AI_PROVIDER: Shape = {
 AUTH_PROVIDER: Shape = {
     "kind": "s?",
     "auto_provision_identities": "b!",
-    "console": "{any}?",
+    "console": ("?", {"session_duration": "s?"}),
     "default": "b?",
     "download_browser_driver": "b?",
     "driver": "s?",
     "password": "s?",
     "provider_type": "s?",
     "region": "s?",
-    "session": "{any}?",
+    "session": ("?", {"duration": "s?"}),
     "source": "s?",
     "spec": "{any}?",
     "start_url": "s?",
@@ -224,7 +224,7 @@ AUTH_IDENTITY: Shape = {
     "principal": "{any}?",
     "provider": "s?",
     "required": "b?",
-    "session": "{any}?",
+    "session": ("?", {"duration": "s?"}),
     "source": "s?",
     "spec": "{any}?",
     "tags": "[s]?",
@@ -232,15 +232,21 @@ AUTH_IDENTITY: Shape = {
 }
 
 ATLANTIS_PROJECT: Shape = {
-    "name": "s?",
-    "workspace": "s?",
+    "name": "s",
+    "workspace": "s",
     "workflow": "s?",
-    "dir": "s?",
+    "dir": "s",
     "terraform_version": "s?",
     "delete_source_branch_on_merge": "b?",
-    "autoplan": {"enabled": "b?", "when_modified": "[s]?"},
+    "autoplan": {"enabled": "b", "when_modified": "[s]"},
     "apply_requirements": "[s]?",
-    "*": "any",
+}
+
+ATLANTIS_REPOSITORY: Shape = {
+    "version": "i",
+    **dict.fromkeys(("automerge", "parallel_plan", "parallel_apply"), "b"),
+    "delete_source_branch_on_merge": "b?",
+    "allowed_regexp_prefixes": "[s]",
 }
 
 STORE: Shape = {"type": "s?", "kind": "s?", "identity": "s?", "secret": "b?", "options": "{any}?"}
@@ -317,12 +323,21 @@ ROOT: Shape = {
     "git": {"hooks": ("{}?", {"command": "s"}), "list": OPEN, "repositories": ("{}?", GIT_REPOSITORY)},
     "import": "[s]",
     "imports": OPEN,
-    "integrations": {"atlantis": {"project_templates": ("{}?", ATLANTIS_PROJECT), "*": "any"}, "*": "any"},
+    "integrations": {
+        "atlantis": {
+            "path": "s?",
+            "config_templates": ("{}?", ATLANTIS_REPOSITORY),
+            "project_templates": ("{}?", ATLANTIS_PROJECT),
+            "workflow_templates": "{any}?",
+        },
+        "github": "{any}?",
+        "pro": "{any}?",
+    },
     "list": {"components": LISTING, "error_mode": "s", "instances": LISTING, "stacks": LISTING},
     "logs": {"file": "s", "level": "s"},
     "lsp": OPEN,
     "mcp": {"enabled": "b!", "routing": SWITCHED, "*": "any"},
-    "metadata": OPEN,
+    "metadata": {**dict.fromkeys(("name", "description", "version"), "s?"), "tags": "[s]?", "deprecated": "b?"},
     "profiler": {"enabled": "b", "file": "s", "host": "s", "port": "i", "profile_type": "s"},
     "profiles": OPEN,
     "schemas": "{any}?",

@@ -74,10 +74,11 @@ STEP: Shape = {
     **dict.fromkeys(("columns", "options", "extensions", "args", "needs"), "[s]?"),
     **dict.fromkeys(("multiple", "password", "confirm", "interactive", "background", "tty"), "b?"),
     **dict.fromkeys(("limit", "parallelism", "max_width"), "i?"),
-    **dict.fromkeys(("env", "vars", "with", "data", "outputs", "steps", "container"), "any?"),
+    **dict.fromkeys(("env", "vars"), "{s}?"),
+    **dict.fromkeys(("with", "data", "outputs", "steps", "container"), "any?"),
     "timeout": "d?",
-    "continue": "any",
-    "when": "any",
+    "continue": "when",
+    "when": "when",
     "retry": ("?", {"initial_delay": "d?", "max_delay": "d?", "max_elapsed_time": "d?", "*": "any"}),
 }
 
