@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 from contextlib import contextmanager
+from typing import Any
 
 import postgres
 import pytest
@@ -39,6 +40,7 @@ def pytest_configure(config):
 def pytest_collection_finish():
     gc.collect()
     gc.freeze()  # modules and test items stay for good: the collector need not walk them again and again
+    gc.set_threshold(20_000, 20, 20)  # garbage in cycles may wait; the default looks for it every 700 objects
 
 
 def _wants_databases(config):
@@ -84,6 +86,29 @@ def _keys_made_once():
         for module in (world, oidc):
             patch.setattr(module, "new_rsa_key", lambda: new(next(turn)))
         patch.setattr(algorithms, "load_pem_private_key", functools.cache(algorithms.load_pem_private_key))
+        yield
+
+
+class _Compiled(dict[Any, Any]):
+    """A cache of compiled statements by the kind of the dialect, where SQLAlchemy's asks for the same dialect object."""
+
+    def get(self, key, default=None):
+        return super().get((type(key[0]), *key[1:]), default)
+
+    def __setitem__(self, key, made):
+        super().__setitem__((type(key[0]), *key[1:]), made)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _statements_compiled_once():
+    """A server compiles each statement once in its life; here each test has a server, whose engine would begin anew."""
+    from sqlalchemy import create_engine
+
+    from sonde.server.kernel import db
+
+    with pytest.MonkeyPatch.context() as patch:
+        options = {"compiled_cache": _Compiled()}
+        patch.setattr(db, "create_engine", functools.partial(create_engine, execution_options=options))
         yield
 
 

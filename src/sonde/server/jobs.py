@@ -134,20 +134,45 @@ def pump(loop: Loop, table: Sequence[Job] = JOBS, stopping: Callable[[], bool] =
     changed = 0
     for _ in range(ROUNDS):
         before = changed
-        for job in table:
-            with loop.db.read() as tx:
-                stumbled = {item: one for (name, item), one in stumbles.every(tx).items() if name == job.name}
-                resting = {item for item, one in stumbled.items() if one.retry_at > tx.now}
-                due = job.due(loop, tx, BATCH + len(resting))  # resting rows must not crowd the others out
-            done = _together(loop, job, [item for item in due if item not in stumbled], stopping)
+        rest = table
+        while found := _first_due(loop, rest):
+            job, rest = found.job, found.rest
+            done = _together(loop, job, [item for item in found.items if item not in found.stumbled], stopping)
             changed += len(done)
-            for item in due:
+            for item in found.items:
                 if stopping():
                     return changed
-                changed += item not in resting and item not in done and _one(loop, job, item, item in stumbled)
+                if item not in found.resting and item not in done:
+                    changed += _one(loop, job, item, item in found.stumbled)
         if changed == before:
             break
     return changed
+
+
+@dataclass(frozen=True)
+class _Due:
+    """A job, what is due of it, which of that once raised and which of those rest, and the jobs after it."""
+
+    job: Job
+    items: Sequence[str]
+    stumbled: Collection[str]
+    resting: Collection[str]
+    rest: Sequence[Job]
+
+
+def _first_due(loop: Loop, table: Sequence[Job]) -> _Due | None:
+    """The first job that has something to do: one transaction asks for all that have nothing, as most have at any time."""
+    if not table:
+        return None
+    with loop.db.read() as tx:
+        known = stumbles.every(tx)
+        for number, job in enumerate(table):
+            stumbled = {item: one for (name, item), one in known.items() if name == job.name}
+            resting = {item for item, one in stumbled.items() if one.retry_at > tx.now}
+            due = job.due(loop, tx, BATCH + len(resting))  # resting rows must not crowd the others out
+            if any(item not in resting for item in due):
+                return _Due(job, due, stumbled, resting, table[number + 1 :])
+    return None
 
 
 def _together(loop: Loop, job: Job, items: Sequence[str], stopping: Callable[[], bool]) -> set[str]:
