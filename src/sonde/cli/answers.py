@@ -16,6 +16,7 @@ from sonde.cli.errors import DecodeError, RefusedError
 from sonde.cli.transport import Answer
 
 RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)")
+MAX_INT = 2**63 - 1
 KINDS = {type(None): "null", bool: "bool", str: "string", int: "number", float: "number", list: "array", dict: "object"}
 
 # field of `data` -> what it must be; "time" is an RFC 3339 text, "texts" a list of texts
@@ -240,7 +241,7 @@ def _checked(item: Any, kind: str, where: str) -> Any:
     if kind == "texts":
         fits = isinstance(item, list) and all(isinstance(part, str) for part in item)
     elif kind == "int":
-        fits = isinstance(item, int) and not isinstance(item, bool)
+        fits = isinstance(item, int) and not isinstance(item, bool) and abs(item) <= MAX_INT
     else:
         fits = isinstance(item, {"bool": bool, "string": str, "object": dict, "array": list}[kind])
     if not fits:

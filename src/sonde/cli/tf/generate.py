@@ -1,4 +1,4 @@
-"""`sonde terraform generate …`: the files that a run would write, and nothing else."""
+"""`sonde terraform generate …`: the files that a run would write, and a plan for other tools to read."""
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Any
 
 from sonde.cli.errors import CliError, UsageError
 from sonde.cli.project import Project
-from sonde.cli.tf import files, hcl
+from sonde.cli.tf import files, hcl, planfile
 from sonde.cli.tf import instance as instances
 from sonde.cli.tf.argv import Call
 from sonde.cli.tf.execute import write_varfile
@@ -103,12 +103,19 @@ def _write_files(home: Project, call: Call, found: Instance) -> None:
             home.process.stderr.write(f"✓ Generated {_shown(home, path)}\n")
 
 
+def _planfile(home: Project, call: Call) -> None:
+    path = planfile.generate(home, call, _one(home, call))
+    if path is not None:
+        home.process.stderr.write(f"✓ Generated planfile {_shown(home, path)}\n")
+
+
 KINDS: Mapping[str, Callable[[Project, Call], None]] = {
     "varfile": _varfile,
     "varfiles": _varfiles,
     "backend": _backend,
     "backends": _backends,
     "files": _files,
+    "planfile": _planfile,
 }
 VARFILE_FORMATS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "hcl": hcl.spaced,
