@@ -4,8 +4,6 @@ import gzip
 import http.client
 import json
 import socket
-import uuid
-from functools import cache
 from urllib.parse import urlsplit
 
 import pytest
@@ -16,10 +14,6 @@ from twins import API, BODIES, TOKEN, concrete
 from world import item
 
 from sonde.server.affected import store as uploads
-from sonde.server.kernel import http as http_door
-from sonde.wire.codec import json_name
-from sonde.wire.exchange import ExchangeRequest
-from sonde.wire.locks import LockRequest, UnlockRequest
 
 WRITING = [(method, path) for method, path in API if method != "GET"]
 RANDOM = "".join(chr(33 + (index * index * 7919 + index * 104_729) % 90) for index in range(20_000))  # hard to compress
@@ -111,54 +105,6 @@ def test_a_field_of_any_value_gets_an_envelope_and_the_same_status_on_both_datab
         others = ", ".join(f'"{name}": {json.dumps(known)}' for name, known in BODIES[path].items() if name != field)
         raw = f'{{{others}, "{field}": {value}}}'.encode()
         enveloped(twins.ask(method, concrete(path), raw=raw, token=TOKEN))
-
-
-@cache
-def many():
-    return b",".join(b'"k%d":0' % number for number in range(1_000_000))
-
-
-@cache
-def much():
-    """What stands behind the fields of a good body: a million keys, also in an unknown field, and empty objects."""
-    return many(), b'"x":{' + many() + b"}", b'"x":[' + b",".join([b"{}"] * 1_400_000) + b"]"
-
-
-@pytest.mark.parametrize(("method", "path"), WRITING)
-def test_much_that_nobody_asked_for_is_passed_over(twins, method, path):
-    known = {"batch_id": str(uuid.uuid4())} if "batch_id" in BODIES[path] else {}
-    good = json.dumps(BODIES[path] | known).encode()[:-1]
-    plain = twins.ask(method, concrete(path), raw=good + b"}", token=TOKEN)
-    for more in much():
-        answer = enveloped(twins.ask(method, concrete(path), raw=good + b"," + more + b"}", token=TOKEN))
-        assert answer.status in (plain.status, 200, 404, 409)
-
-
-@pytest.mark.parametrize(("path", "field"), [("instances", "instances"), ("affected-stacks", "stacks")])
-def test_much_where_something_is_asked_for_gets_an_envelope(twins, path, field):
-    one = {**BODIES[path][field][0], "settings": {"pro": "@"}}
-    many_keys = json.dumps([one]).encode().replace(b'"@"', b"{" + many()[:2_000_000].rpartition(b",")[0] + b"}")
-    for items in (b"[" + b",".join([b"{}"] * 1_400_000) + b"]", many_keys):
-        others = json.dumps({**BODIES[path], field: 0}).encode()
-        enveloped(
-            twins.ask(
-                "POST",
-                concrete(path),
-                raw=others.replace(b'"%s": 0' % field.encode(), b'"%s": %s' % (field.encode(), items)),
-                token=TOKEN,
-            )
-        )
-
-
-@pytest.mark.parametrize("cls", [ExchangeRequest, LockRequest, UnlockRequest])
-def test_a_stranger_cannot_have_a_large_body_built_by_a_null_in_it(cls, monkeypatch):
-    """These are decoded before anybody knows who asks, on the event loop; the tolerant reader builds all that there is."""
-    first = json_name(cls, next(iter(cls.__dataclass_fields__)))
-    raw = b'{"%s": null, "x": [%s0]}' % (first.encode(), b"0," * 100_000)
-    monkeypatch.setattr(http_door, "_tolerant", lambda *_: pytest.fail("it was read again"))
-    with pytest.raises(http_door.RefusedError) as refused:
-        http_door.decode(cls, raw)
-    assert first in refused.value.message
 
 
 @pytest.mark.parametrize(("method", "path"), API)

@@ -162,17 +162,19 @@ def padded(size, body=b'{"key": "acme/infra/dev/cap"}'):
     return body.ljust(size)
 
 
-CAPS = {"locks": 32 * MIB, "git/commit": 64 * MIB, "atmos/exec/data": 64 * MIB, "affected-stacks": 32 * MIB}
+CAPS = {"locks": MIB, "git/commit": 64 * MIB, "atmos/exec/data": 64 * MIB, "affected-stacks": 32 * MIB}
+UPLOADS = {"affected-stacks", "instances", "atmos/exec"}
 
 
 def test_each_cap_is_the_one_that_was_decided():
     assert {path: cap_of(path) for path in CAPS} == CAPS
     assert WEBHOOK_CAP == 25 * MIB
-    assert {cap_of(path) for _, path in API if path not in CAPS} == {32 * MIB}
+    assert {cap_of(path) for path in UPLOADS} == {32 * MIB}
+    assert {cap_of(path) for method, path in API if method != "GET" and path not in {*CAPS, *UPLOADS}} == {MIB}
 
 
 @pytest.mark.parametrize("zipped", [False, True], ids=["plain", "gzip"])
-@pytest.mark.parametrize("path", ["locks", "git/commit"])
+@pytest.mark.parametrize("path", ["locks", "affected-stacks", "git/commit"])
 def test_a_body_is_taken_up_to_its_cap_and_not_a_byte_more(twins, path, zipped):
     cap = CAPS[path]
     for size, status in ((cap - 1, "read"), (cap, "read"), (cap + 1, 413)):

@@ -39,7 +39,8 @@ def _names(cls: Any) -> tuple[tuple[str, str, bool], ...]:
 
 
 @cache
-def _hints(cls: Any) -> dict[str, Any]:
+def hints_of(cls: Any) -> dict[str, Any]:
+    """The type of each field of a wire class."""
     return get_type_hints(cls)
 
 
@@ -61,7 +62,7 @@ def from_json(cls: type[T], value: Any, where: str = "body") -> T:
     """Read a wire object out of parsed JSON. Raises WireError naming the field that is missing or of another type."""
     if not isinstance(value, Mapping):
         raise WireError(f"{where}: expected an object, got {type(value).__name__}")
-    hints = _hints(cls)
+    hints = hints_of(cls)
     out: dict[str, Any] = {}
     for field in fields(cls):
         name = json_name(cls, field.name)
@@ -70,16 +71,17 @@ def from_json(cls: type[T], value: Any, where: str = "body") -> T:
             if field.default is MISSING and field.default_factory is MISSING:
                 raise WireError(f"{where}: {name} is missing")
             continue
-        out[field.name] = _typed(hints[field.name], item, f"{where}.{name}")
+        out[field.name] = read_value(hints[field.name], item, f"{where}.{name}")
     return cls(**out)
 
 
-def _typed(hint: Any, item: Any, where: str) -> Any:
+def read_value(hint: Any, item: Any, where: str) -> Any:
+    """Read one field of type `hint` out of a parsed JSON value. Raises WireError."""
     choices: tuple[Any, ...] = get_args(hint) or (hint,)
     if getattr(hint, "__origin__", None) is tuple:
         if not isinstance(item, list):
             raise WireError(f"{where}: expected a list, got {type(item).__name__}")
-        return tuple(_typed(choices[0], part, f"{where}[{index}]") for index, part in enumerate(item))
+        return tuple(read_value(choices[0], part, f"{where}[{index}]") for index, part in enumerate(item))
     for choice in choices:
         if choice is Any or (choice is float and isinstance(item, int)):
             return item
@@ -88,7 +90,7 @@ def _typed(hint: Any, item: Any, where: str) -> Any:
             return from_json(nested, item, where)
         plain = getattr(choice, "__origin__", choice)
         if plain is tuple and isinstance(item, list):
-            return _typed(choice, item, where)
+            return read_value(choice, item, where)
         if plain is Mapping and isinstance(item, dict):
             return item
         if plain is int and isinstance(item, float):

@@ -6,6 +6,11 @@ from typing import Any, ClassVar
 
 PATH = "atmos/exec"
 DATA_PATH = "atmos/exec/data"
+COMPONENT = ("component", "stack", "exit_code", "has_changes", "has_errors", "resource_counts", "changes")
+OUTPUT = ("outputs", "warnings", "errors", "logs")
+AFFECTED = ("component_type", "affected", "affected_all", "included_in_dependents", "deleted", "deletion_type")
+LISTS = ("components", "stacks", "instances")
+RESULT = ("version", *LISTS, *COMPONENT, *OUTPUT, *AFFECTED, "dependents", "settings", "pro")  # what `data` is made of
 
 
 @dataclass(frozen=True)

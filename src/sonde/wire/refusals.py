@@ -96,8 +96,8 @@ REFUSALS: Mapping[ErrorTag, Refusal] = {
     ),
     ErrorTag.PAYLOAD_TOO_LARGE: Refusal(
         (413,),
-        "The body is over its cap, counted after decompression: 32 MiB, commits and results of executions 64 MiB, "
-        "webhooks 25 MiB.",
+        "The body is over its cap, counted after decompression: uploads 32 MiB, commits and results of executions 64 MiB, "
+        "webhooks 25 MiB, what carries no upload (a lock, a token, a status) 1 MiB.",
         "Send less.",
     ),
     ErrorTag.INTERNAL: Refusal((500,), "A bug.", "Look for the trace id in the server's log."),

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 from sqlalchemy import BigInteger, Column, ForeignKey, Index, Row, Table, Text, select, update
 
 from sonde.server.affected.model import CLOSED_SLACK, Upload, UploadState
@@ -11,6 +12,9 @@ from sonde.server.kernel.db import Tx, metadata
 from sonde.wire.affected import AffectedItem
 from sonde.wire.codec import from_json, to_json
 
+ITEMS = msgspec.json.Decoder(
+    list[msgspec.Raw]
+)  # read one by one: megabytes in one call would keep every thread waiting
 uploads = Table(
     "uploads",
     metadata,
@@ -40,7 +44,7 @@ def _upload(row: Row[Any]) -> Upload:
         base_sha=row.base_sha,
         event_name=row.event_name,
         ref=row.ref,
-        items=tuple(from_json(AffectedItem, item) for item in json.loads(row.items)),
+        items=tuple(from_json(AffectedItem, json.loads(bytes(item))) for item in ITEMS.decode(row.items)),
         digest=row.digest,
         received_at=row.received_at,
         state=UploadState(row.state),

@@ -3,12 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sonde.wire.executions import Execution
+from sonde.wire.executions import AFFECTED, COMPONENT, LISTS, OUTPUT, Execution
 
-COMPONENT = ("component", "stack", "exit_code", "has_changes", "has_errors", "resource_counts", "changes")
-OUTPUT = ("outputs", "warnings", "errors", "logs")
-AFFECTED = ("component_type", "affected", "affected_all", "included_in_dependents", "deleted", "deletion_type")
-LISTS = ("components", "stacks", "instances")
 METRICS = 40  # numbers of one execution that are kept; clients send twelve
 DEPTH = 64
 

@@ -4,6 +4,7 @@ No route declares a body model (FastAPI would parse it on the event loop): the d
 worker thread. A handler is a plain function; what it raises becomes an envelope in `answer_for`.
 """
 
+import asyncio
 import gzip
 import json
 import re
@@ -12,7 +13,7 @@ import zlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from functools import cache
-from typing import Any, TypeVar, get_args, get_type_hints
+from typing import Any, TypeVar, cast, get_args, get_origin
 
 import msgspec
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -20,12 +21,13 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.requests import ClientDisconnect, Request
 
 from sonde.server.kernel.log import log
-from sonde.wire.codec import WireError, WireObject, from_json, to_json
+from sonde.wire.codec import WireError, WireObject, from_json, hints_of, read_value, to_json
 from sonde.wire.envelope import Envelope, ErrorTag
+from sonde.wire.executions import RESULT
+from sonde.wire.limits import MAX_MAP, MIB
 
 T = TypeVar("T", bound=WireObject)
 GZIP = frozenset({"gzip", "x-gzip"})
-SMALL = 64 * 1024  # bytes: what may be read twice
 REFUSED = re.compile(r"q=0(\.0*)?")
 WORTH_ZIPPING = 1400  # bytes: what fits one packet goes as it is
 
@@ -75,29 +77,29 @@ class RefusedError(Exception):
         return cls(400, ErrorTag.BAD_REQUEST, message)
 
 
-LARGE = 256 * 1024  # bytes
+PIECE = 64 * 1024  # bytes of JSON that are built in one go, and may be read twice: a millisecond at most
+DEPTH = 8  # down to here what is larger is cut into pieces
+CROWD = 100_000  # values, counted as commas; each piece of a list is an object to make, however small it is
+LEAN = 12  # bytes that each has in a crowd. What clients send has 18 and more
+PASSED_OVER = 64 * MIB  # bytes that are read of a body that is refused, so that its sender hears it
+MANY = 20_000  # values in an object, likewise; a part of an object costs more than one of a list
 
 
 def decode(cls: type[T], body: bytes) -> T:
-    """A body as a wire object. Raises RefusedError 400 naming the field; nothing else, whatever the bytes are."""
+    """A body as a wire object. Raises RefusedError 400 naming the field; nothing else, whatever the bytes are.
+
+    One call that builds all of a large body would keep every thread waiting, the event loop too: 350 ms for a map of a
+    million keys (reliability.md T10). So what is larger than a PIECE is cut first, which skips 1 MiB in a millisecond, and
+    its parts are built one by one. What nobody asked for is never built.
+    """
     if b"\x00" in body or _escapes_nul(body):
         raise _bad("a string holds the character NUL, which no database stores")
+    if len(body) > CROWD and len(body) // LEAN < (values := _values(body)) > CROWD:
+        raise _bad(f"{values:,} values in {len(body):,} bytes are no upload; send less at once")
     try:
-        return _typed(cls, body)
-    except msgspec.ValidationError as error:  # perhaps `null` for an absent value, as Go reads it
-        if len(body) > SMALL and not _nests(cls):
-            raise _bad(str(error)) from error
-        return _tolerant(cls, body)
+        return _object(cls, body, "body", 0)
     except UNREADABLE as error:
         raise _bad(_reason(error)) from error
-
-
-def _typed(cls: type[T], body: bytes) -> T:
-    """Decode without building what nobody asked for: a million unknown fields are skipped in a blink."""
-    if not cls.JSON:
-        return (_piecewise(cls, body) if len(body) > LARGE else None) or msgspec.json.decode(body, type=cls)
-    found = msgspec.json.decode(body, type=_renamed(cls))
-    return cls(**{field.name: getattr(found, field.name) for field in fields(cls)})
 
 
 def let_go(items: list[Any]) -> None:
@@ -106,58 +108,91 @@ def let_go(items: list[Any]) -> None:
         del items[-500:]
 
 
-def _piecewise(cls: type[T], body: bytes) -> T | None:
-    """The same, with the items of its lists read one by one, so that the event loop gets its turn between them.
+def _object(cls: type[T], raw: bytes | msgspec.Raw, where: str, depth: int) -> T:
+    if len(raw) <= PIECE or depth > DEPTH:
+        try:
+            return _whole(cls, raw)
+        except msgspec.ValidationError:  # perhaps `null` for an absent value, as Go reads it
+            return _tolerant(cls, raw, where)
+    found = _cut(cls).decode(raw)
+    hints, told = hints_of(cls), {}
+    for one in fields(cls):
+        part, path = getattr(found, one.name), f"{where}.{cls.JSON.get(one.name, one.name)}"
+        if len(part) and bytes(part) != b"null":
+            told[one.name] = _field(hints[one.name], part, path, depth + 1)
+        elif one.default is MISSING and one.default_factory is MISSING:
+            raise WireError(f"{where}: {cls.JSON.get(one.name, one.name)} is missing")
+    return cls(**told)
 
-    One call for 4 MiB would keep every thread waiting for 30 ms. None where that cannot be, or where the whole must say what
-    is wrong and where.
-    """
-    items = _lists(cls)
-    try:
-        found = msgspec.json.decode(body, type=_raw(cls)) if items else None
-        if found is None:
-            return None
-        told = {field.name: getattr(found, field.name) for field in fields(cls)}
-        for name, decoder in items.items():
-            told[name] = tuple([decoder.decode(item) for item in told[name]])
-        return cls(**told)
-    except msgspec.DecodeError:
-        return None
+
+def _whole(cls: type[T], raw: bytes | msgspec.Raw) -> T:
+    found = _decoder(cls).decode(raw)
+    return cls(**{one.name: getattr(found, one.name) for one in fields(cls)}) if cls.JSON else found
+
+
+def _tolerant(cls: type[T], raw: bytes | msgspec.Raw, where: str) -> T:
+    return from_json(cls, msgspec.json.decode(raw), where)
+
+
+def _field(hint: Any, raw: msgspec.Raw, where: str, depth: int) -> Any:
+    for choice in (hint, *get_args(hint)):
+        of = get_args(choice)
+        if is_dataclass(choice):
+            return _object(cast("type[WireObject]", choice), raw, where, depth)
+        if get_origin(choice) is tuple and is_dataclass(of[0]):
+            inner = cast("type[WireObject]", of[0])
+            return tuple([_object(inner, item, f"{where}[{at}]", depth) for at, item in enumerate(_LIST.decode(raw))])
+        if get_origin(choice) is Mapping and len(raw) > MAX_MAP:
+            raise WireError(f"{where} has more than {MAX_MAP // 1024} KiB")
+    return _value(raw, where, depth) if hint is Any else read_value(hint, msgspec.json.decode(raw), where)
+
+
+def _value(raw: msgspec.Raw, where: str, depth: int) -> Any:
+    """Anything: the result of an execution. Of a large one the parts are built one by one."""
+    first = bytes(memoryview(raw)[:1])
+    if len(raw) > PIECE and depth <= DEPTH and first == b"[":
+        return [_value(item, f"{where}[{at}]", depth + 1) for at, item in enumerate(_LIST.decode(raw))]
+    if len(raw) > PIECE and depth <= DEPTH and first == b"{":
+        return {name: _value(item, f"{where}.{name}", depth + 1) for name, item in _parts(raw, where).items()}
+    return msgspec.json.decode(raw)
+
+
+def _parts(raw: msgspec.Raw, where: str) -> Mapping[str, msgspec.Raw]:
+    """The parts of a large object; of one with very many values those that an execution's result is known to have."""
+    if _values(raw) <= MANY:
+        return _MAP.decode(raw)
+    found = _RESULT.decode(raw)
+    if known := {name: part for name in RESULT if len(part := getattr(found, name))}:
+        return known
+    raise WireError(f"{where} has more than {MANY:,} values")
+
+
+def _values(raw: bytes | msgspec.Raw) -> int:
+    """How many values there are at most. Others have their turn between the pieces."""
+    whole = memoryview(raw)
+    return sum(bytes(whole[at : at + MIB]).count(b",") for at in range(0, len(whole), MIB))
+
+
+_LIST = msgspec.json.Decoder(list[msgspec.Raw])
+_MAP = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_RESULT = msgspec.json.Decoder(msgspec.defstruct("Result", [(name, msgspec.Raw, msgspec.Raw(b"")) for name in RESULT]))
 
 
 @cache
-def _lists(cls: type[WireObject]) -> Mapping[str, msgspec.json.Decoder[Any]]:
-    """Fields that are lists of wire objects, and what reads one of those."""
-    hints = get_type_hints(cls)
-    inner = {field.name: get_args(hints[field.name]) for field in fields(cls)}
-    return {name: msgspec.json.Decoder(of[0]) for name, of in inner.items() if len(of) == 2 and is_dataclass(of[0])}
+def _decoder(cls: type[WireObject]) -> msgspec.json.Decoder[Any]:
+    """What builds a wire object in one go; one whose names differ from those in JSON as a struct that knows them."""
+    if not cls.JSON:
+        return msgspec.json.Decoder(cls)
+    hints = hints_of(cls)
+    specs = [(one.name, hints[one.name], *([] if one.default is MISSING else [one.default])) for one in fields(cls)]
+    return msgspec.json.Decoder(msgspec.defstruct(cls.__name__, specs, rename=dict(cls.JSON)))
 
 
 @cache
-def _raw(cls: type[WireObject]) -> type[msgspec.Struct]:
-    """A wire class whose lists are only cut into items."""
-    hints = {**get_type_hints(cls), **dict.fromkeys(_lists(cls), list[msgspec.Raw])}
-    specs = [
-        (field.name, hints[field.name], *([] if field.default is MISSING else [field.default])) for field in fields(cls)
-    ]
-    return msgspec.defstruct(cls.__name__, specs)
-
-
-@cache
-def _renamed(cls: type[WireObject]) -> type[msgspec.Struct]:
-    """A wire class as msgspec wants it where names differ from those in JSON."""
-    hints = get_type_hints(cls)
-    specs = [
-        (field.name, hints[field.name], *([] if field.default is MISSING else [field.default])) for field in fields(cls)
-    ]
-    return msgspec.defstruct(cls.__name__, specs, rename=dict(cls.JSON))
-
-
-@cache
-def _nests(cls: type[WireObject]) -> bool:
-    """Whether wire objects lie in it: an upload, which may be large and must be read tolerantly all the same."""
-    inner = [choice for hint in get_type_hints(cls).values() for choice in (hint, *get_args(hint))]
-    return any(is_dataclass(part) for choice in inner for part in (choice, *get_args(choice)))
+def _cut(cls: type[WireObject]) -> msgspec.json.Decoder[Any]:
+    """What cuts a wire object into its fields, each as it stands in the body; one that is not there is empty."""
+    specs = [(one.name, msgspec.Raw, msgspec.Raw(b"")) for one in fields(cls)]
+    return msgspec.json.Decoder(msgspec.defstruct(cls.__name__, specs, rename=dict(cls.JSON)))
 
 
 def _escapes_nul(body: bytes) -> bool:
@@ -166,13 +201,6 @@ def _escapes_nul(body: bytes) -> bool:
     No regular expression: it would take a second for a large body, and no other thread runs meanwhile.
     """
     return rb"\u0000" in body and rb"\u0000" in body.replace(rb"\\", b"__")
-
-
-def _tolerant(cls: type[T], body: bytes) -> T:
-    try:
-        return from_json(cls, msgspec.json.decode(body))
-    except UNREADABLE as error:
-        raise _bad(_reason(error)) from error
 
 
 UNREADABLE = (msgspec.DecodeError, WireError, RecursionError, ValueError)  # ValueError: bytes that are no UTF-8
@@ -201,11 +229,13 @@ async def read_body(request: Request, cap: int) -> bytes:
         )
     inflate = zlib.decompressobj(31) if encoding in GZIP else None
     parts: list[bytes] = []
-    size = 0
+    size, stream = 0, request.stream()
     try:
-        async for chunk in _inflated(request.stream(), inflate, cap):
+        async for chunk in _inflated(stream, inflate):
             size += len(chunk)
             if size > cap:
+                parts.clear()
+                await _pass_over(stream)
                 raise RefusedError(
                     413,
                     ErrorTag.PAYLOAD_TOO_LARGE,
@@ -219,9 +249,27 @@ async def read_body(request: Request, cap: int) -> bytes:
     return b"".join(parts)
 
 
-async def _inflated(stream: AsyncIterator[bytes], inflate: Any, cap: int) -> AsyncIterator[bytes]:
+async def _pass_over(stream: AsyncIterator[bytes]) -> None:
+    """Read what is left of a body and forget it: who hangs up on one that still sends is never heard (RFC 9112 §9.6)."""
+    size = 0
     async for chunk in stream:
-        yield inflate.decompress(chunk, cap + 1) if inflate else chunk
+        size += len(chunk)
+        if size > PASSED_OVER:
+            return
+
+
+async def _inflated(stream: AsyncIterator[bytes], inflate: Any) -> AsyncIterator[bytes]:
+    """The chunks as they were before compression. One of 64 KiB may be 64 MiB, so others have their turn between its pieces."""
+    async for chunk in stream:
+        if inflate is None:
+            yield chunk
+            continue
+        given, piece = chunk, b""
+        while given or len(piece) == PIECE:
+            piece = inflate.decompress(given, PIECE)
+            given = inflate.unconsumed_tail
+            yield piece
+            await asyncio.sleep(0)
 
 
 @dataclass(frozen=True)
