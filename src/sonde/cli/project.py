@@ -23,10 +23,10 @@ class Project(NamedTuple):
     log: Log
 
 
-def load(process: Process, flags: Mapping[str, Any]) -> Project:
+def load(process: Process, flags: Mapping[str, Any], *, warn: bool = True) -> Project:
     """Read the project's configuration. Raises StacksError for one that is wrong, CliError where there are no stacks."""
     project = of(process, config.load(cwd=process.cwd, env=process.env, flags=_flags(flags)))
-    for warning in project.config.warnings:
+    for warning in project.config.warnings if warn else ():
         project.log.warning(warning)
     project.config.require_stacks()
     _require_manifests(project.config.stacks_base, str(project.config.get("stacks.base_path")))

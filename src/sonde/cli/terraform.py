@@ -56,8 +56,8 @@ def command(ctx: click.Context, words: tuple[str, ...]) -> int:
     if "chdir" in call.values:
         process.enter(call.values["chdir"], ctx.meta.get(options.STARTED_IN, Path.cwd()))
     world = process.current()
-    call = argv.with_environment(call, world.env)
-    home = project.load(world, {**options.flags_of(ctx), **call.values, **call.lists})
+    call = argv.with_environment(argv.with_globals(call, options.flags_of(ctx)), world.env)
+    home = project.load(world, {**call.values, **call.lists})
     return OTHERS.get(call.name, _terraform)(home, call)
 
 
@@ -76,6 +76,7 @@ def _run(home: Project, call: Call) -> int:
 
     if many.is_many(call):
         return many.execute_many(home, call)
+    many.check_one(call)
     _require_names(call)
     code = execute(home, call, instance.find(instance.engine_of(home), call, call.component, call.stack))
     if code:

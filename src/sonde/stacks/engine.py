@@ -237,6 +237,11 @@ class Engine:
             known = self._described[key] = describe.component(self, name, stack, options)
         return known
 
+    def forget_outputs(self) -> None:
+        """Read the outputs of other components anew from here on: Terraform has run in between."""
+        self.outputs.clear()
+        self._described.clear()
+
 
 _IDENTITY = ("atmos_component", "atmos_stack", "stack", "atmos_stack_file", "atmos_manifest")
 _NAMING = (

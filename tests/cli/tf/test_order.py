@@ -3,7 +3,8 @@
 import pytest
 
 from sonde.cli.errors import CliError
-from sonde.cli.tf.order import Node, in_order, needs_of
+from sonde.cli.tf.order import Node, in_order, needs_of, reached, turned
+from sonde.cli.tf.selection import ordered
 
 
 def graph(**needs):
@@ -53,3 +54,20 @@ def test_dependencies_are_found_in_their_new_and_their_old_place():
     assert needs_of("app", "dev", new, peers) == {Node("vpc", "dev"), Node("dns", "core"), Node("log", "dev")}
     old = {"settings": {"depends_on": {1: {"component": "vpc", "stage": "prod"}}}, "vars": {"stage": "dev"}}
     assert needs_of("app", "dev", old, peers) == {Node("vpc", "prod")}
+
+
+@pytest.mark.parametrize(("steps", "up", "down"), [(0, "ab", "bcd"), (1, "b", "bd"), (2, "ab", "bcd")])
+def test_what_is_needed_and_what_needs_it_in_so_many_steps(steps, up, down):
+    needs = graph(a=[], b=["a"], c=["b"], d=["a", "gone"])
+    reach = {"steps": steps}
+    assert names(sorted(reached(needs, [Node("c", "dev")], **reach))) == up
+    assert names(sorted(reached(turned(needs), [Node("a", "dev")], **reach))) == down
+
+
+@pytest.mark.parametrize(("reverse", "order", "first", "last"), [(False, "ac", "", "a"), (True, "ca", "c", "")])
+def test_one_waits_for_another_also_over_what_is_not_selected(reverse, order, first, last):
+    needs, wanted = graph(a=[], b=["a"], c=["b"]), {Node("a", "dev"), Node("c", "dev")}
+    chosen = ordered(needs, wanted, dict.fromkeys(needs, ""), reverse=reverse)
+    assert names(chosen.order) == order
+    assert names(chosen.needs[Node("a", "dev")]) == first
+    assert names(chosen.needs[Node("c", "dev")]) == last

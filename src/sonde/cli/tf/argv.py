@@ -6,6 +6,7 @@ Terraform untouched and in order, whether or not a `--` stands before it (stacks
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from sonde.cli.errors import UsageError
 from sonde.cli.tf import flags
@@ -106,14 +107,23 @@ def parse(words: Sequence[str]) -> Call:
     )
 
 
+def with_globals(call: Call, given: Mapping[str, Any]) -> Call:
+    """The call with the flags that stood before `terraform`; those behind it win."""
+    lists = {name: tuple(value) for name, value in given.items() if name in REPEATED}
+    values = {name: str(value) for name, value in given.items() if name not in REPEATED}
+    return replace(call, values={**values, **call.values}, lists={**lists, **call.lists})
+
+
 def with_environment(call: Call, env: Mapping[str, str]) -> Call:
-    """The call with `ATMOS_<FLAG>` for each flag of its command that was not given; an empty variable counts as unset.
+    """The call with the environment's word for each flag of its command that was not given (`flags.from_environment`).
+
+    An empty variable counts as unset.
 
     Raises UsageError for a switch that is neither true nor false.
     """
     reader = _Reader(call.command, [])
-    for name in sorted(flags.from_environment(call.command)):
-        text = env.get("ATMOS_" + name.replace("-", "_").upper(), "")
+    for name, variable in flags.from_environment(call.command).items():
+        text = env.get(variable, "")
         if not text or name in call.switches or name in call.values or name in call.lists:
             continue
         if name in SWITCHES:

@@ -1,13 +1,14 @@
 """One call for one instance, from its files to its exit code."""
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from sonde.cli.errors import CliError
 from sonde.cli.project import Project
 from sonde.cli.sts.integrations import PROVIDER
-from sonde.cli.tf import environment, files, run, status, steps
+from sonde.cli.tf import environment, files, plugins, run, status, steps
 from sonde.cli.tf.argv import Call
 from sonde.cli.tf.instance import Instance, require_folder
 from sonde.cli.tf.steps import Steps, Switches
@@ -147,7 +148,8 @@ def _before(home: Project, chosen: Steps, instance: Instance, env: Mapping[str, 
     if chosen.init or chosen.main[:1] == ("init",):
         _forget_workspace(instance.folder, env)
     if chosen.init:
-        code = run.tool([tool, *chosen.init], instance.folder, env)
+        with plugins.alone(env):
+            code = run.tool([tool, *chosen.init], instance.folder, env)
         if code:
             return code
     return _select_workspace(home, [tool, "workspace"], instance, env) if chosen.workspace else 0
@@ -176,7 +178,8 @@ def _select_workspace(home: Project, command: list[str], instance: Instance, env
 
 
 def _main(home: Project, chosen: Steps, instance: Instance, env: Mapping[str, str]) -> int:
-    code = run.tool([program(home, instance), *chosen.main], instance.folder, env)
+    with plugins.alone(env) if chosen.main[0] == "init" else nullcontext():
+        code = run.tool([program(home, instance), *chosen.main], instance.folder, env)
     if chosen.report and status.is_reported(instance.sections.get("settings")):
         status.report(home, component=instance.component, stack=instance.stack, command=chosen.command, exit_code=code)
     elif chosen.report:

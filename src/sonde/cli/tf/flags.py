@@ -23,7 +23,8 @@ EVERYWHERE = frozenset(
     }
 )
 _BACKEND = frozenset({"auto-generate-backend-file", "init-run-reconfigure"})
-_SEVERAL = frozenset({"all", "affected", "failure-mode", "log-order", "max-concurrency"})
+_HOW_SEVERAL_RUN = frozenset({"failure-mode", "log-order", "max-concurrency"})
+_SEVERAL = _HOW_SEVERAL_RUN | {"all", "affected"}
 _PLANNED = frozenset({"from-plan", "planfile", "ci"})
 _TEMPLATED = frozenset({"file-template", "format", "stacks"})
 OWN: Mapping[tuple[str, ...], frozenset[str]] = {
@@ -68,9 +69,15 @@ _NOT_FROM_ENVIRONMENT = frozenset(
 )
 
 
-def from_environment(command: tuple[str, ...]) -> frozenset[str]:
-    """The flags of a command that `ATMOS_<FLAG>` may set as well."""
-    return (EVERYWHERE | OWN.get(command, frozenset())) - _NOT_FROM_ENVIRONMENT
+# Flags whose variable names the command as well: ATMOS_TERRAFORM_PLAN_MAX_CONCURRENCY.
+_BY_COMMAND = _HOW_SEVERAL_RUN | {"execution-summary-file"}
+
+
+def from_environment(command: tuple[str, ...]) -> dict[str, str]:
+    """Flag -> variable, for the flags of a command that the environment may set as well."""
+    names = sorted((EVERYWHERE | OWN.get(command, frozenset())) - _NOT_FROM_ENVIRONMENT)
+    prefix = f"ATMOS_TERRAFORM_{command[0].upper()}_"
+    return {name: (prefix if name in _BY_COMMAND else "ATMOS_") + name.replace("-", "_").upper() for name in names}
 
 
 def is_unknown(command: tuple[str, ...], name: str) -> bool:

@@ -1,7 +1,7 @@
 """Several instances in one call: which come first, and in which order exactly."""
 
 import heapq
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from sonde.cli.errors import CliError
@@ -19,15 +19,18 @@ class Node(NamedTuple):
         return f"{self.component}-{self.stack}"
 
 
-def in_order(needs: Mapping[Node, Iterable[Node]], *, reverse: bool = False) -> list[Node]:
+Edges = Mapping[Node, Iterable[Node]]
+
+
+def in_order(needs: Edges, *, reverse: bool = False) -> list[Node]:
     """Each node after those it needs; of the nodes that are ready the one whose id sorts first.
 
     `reverse` (destroy) puts each node before those it needs. A need outside of the selection does not count. Raises
     CliError for a cycle, naming it.
     """
     known = {node: {need for need in wanted if need in needs and need != node} for node, wanted in needs.items()}
-    waits = _turned(known) if reverse else known
-    followers = _turned(waits)
+    waits = turned(known) if reverse else known
+    followers = turned(waits)
     left = {node: len(wanted) for node, wanted in waits.items()}
     ready = [(node.id, node) for node, count in left.items() if not count]
     heapq.heapify(ready)
@@ -47,12 +50,28 @@ def in_order(needs: Mapping[Node, Iterable[Node]], *, reverse: bool = False) -> 
     return done
 
 
-def _turned(edges: Mapping[Node, set[Node]]) -> dict[Node, set[Node]]:
-    turned: dict[Node, set[Node]] = {node: set() for node in edges}
+def turned(edges: Edges) -> dict[Node, set[Node]]:
+    """The edges the other way round; what is not itself a key does not count."""
+    back: dict[Node, set[Node]] = {node: set() for node in edges}
     for node, needs in edges.items():
         for need in needs:
-            turned[need].add(node)
-    return turned
+            if need in back:
+                back[need].add(node)
+    return back
+
+
+def reached(
+    edges: Edges, starts: Iterable[Node], *, steps: int = 0, through: Callable[[Node], bool] = lambda _: True
+) -> set[Node]:
+    """All that the edges lead to, in so many steps at most (0: in any number); `through` says where the way may go on."""
+    found: set[Node] = set()
+    border, step = set(starts), 0
+    while border and (not steps or step < steps):
+        border = {node for at in border for node in edges.get(at, ())} - found
+        found |= border
+        border = {node for node in border if through(node)}
+        step += 1
+    return found
 
 
 def _cycle(waits: Mapping[Node, set[Node]], stuck: set[Node]) -> list[str]:

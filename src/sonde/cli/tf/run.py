@@ -5,14 +5,29 @@ import signal
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from types import FrameType
 
+from sonde.cli import signals
 from sonde.cli.errors import CliError
 
 # What asks a process to end, and what the terminal sends to its whole foreground group by itself.
 FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
 FROM_TERMINAL = (signal.SIGINT, signal.SIGQUIT)
+ENDING = (signal.SIGINT, *signals.ENDING)
+_heard: ContextVar[list[int] | None] = ContextVar("heard", default=None)
+
+
+@contextmanager
+def noting() -> Iterator[list[int]]:
+    """While it lasts, the signals that told a tool to end are in the list: after them nothing new is to be started."""
+    heard: list[int] = []
+    token = _heard.set(heard)
+    try:
+        yield heard
+    finally:
+        _heard.reset(token)
 
 
 def tool(
@@ -95,6 +110,7 @@ class _Relay:
 
     def signal(self, number: int, frame: FrameType | None) -> None:
         del frame
+        _note(number)
         if self.child is None:
             self.waiting.append(number)
         else:
@@ -103,7 +119,14 @@ class _Relay:
 
 def _unheard(number: int, frame: FrameType | None) -> None:
     """The terminal has told the child itself."""
-    del number, frame
+    del frame
+    _note(number)
+
+
+def _note(number: int) -> None:
+    heard = _heard.get()
+    if heard is not None and number in ENDING:
+        heard.append(number)
 
 
 @contextmanager

@@ -1,0 +1,378 @@
+"""Several instances at a time, with a real Terraform."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.skipif(not shutil.which("terraform"), reason="there is no `terraform` on the PATH")
+
+ATMOS = """
+base_path: "."
+components: {{terraform: {{base_path: components/terraform, command: {tool}, init_run_reconfigure: true}}}}
+stacks: {{base_path: stacks, included_paths: ["**/*"], name_pattern: "{{stage}}"}}
+"""
+MODULE = """
+variable "size" { default = 0 }
+variable "stage" {}
+variable "bad" { default = false }
+resource "terraform_data" "first" {
+  input = var.size
+  lifecycle {
+    precondition {
+      condition     = !var.bad
+      error_message = "no good"
+    }
+  }
+}
+output "size" { value = var.size }
+"""
+# Tells that it runs, then waits until it is interrupted.
+SLOW = """
+resource "terraform_data" "slow" {
+  depends_on = [terraform_data.first]
+  provisioner "local-exec" { command = "test -e %(folder)s/open || { echo > %(folder)s/told-%(name)s; exec sleep 60; }" }
+}
+"""
+# Notes when each call begins and ends.
+SHIM = """#!/bin/sh
+echo "begin $1 $(pwd) $$" >> {log}
+terraform "$@"
+code=$?
+echo "end $1 $(pwd) $$" >> {log}
+exit $code
+"""
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def component(name, folder="", needs=(), **variables):
+    return {
+        "metadata": {"component": folder or name},
+        "settings": {"pro": {"enabled": True}},
+        "vars": variables,
+        "backend": {"local": {"path": f"../../../state/{name}.tfstate", "workspace_dir": f"../../../state/{name}"}},
+        "dependencies": {"components": [{"component": need} for need in needs]},
+    }
+
+
+class Infra:
+    """Components in a checkout: `a`, `b` beside it in the same folder, `c` which needs `a`, and `d`."""
+
+    def __init__(self, root, scratch):
+        self.root, self.log = root, scratch / "calls"
+        tool = scratch / "shim"
+        tool.write_text(SHIM.format(log=self.log))
+        tool.chmod(0o755)
+        (root / "atmos.yaml").write_text(ATMOS.format(tool=tool))
+        for name in ("a", "c", "d"):
+            self.folder(name).mkdir(parents=True)
+            (self.folder(name) / "main.tf").write_text(MODULE)
+        self.has(component("a"), component("b", "a"), component("c", needs="a"), component("d"))
+
+    def folder(self, name):
+        return self.root / "components" / "terraform" / name
+
+    def has(self, *components):
+        names = [each["backend"]["local"]["workspace_dir"].rpartition("/")[2] for each in components]
+        stack = {"vars": {"stage": "dev"}, "terraform": {"backend_type": "local"}}
+        stack["components"] = {"terraform": dict(zip(names, components, strict=True))}
+        (self.root / "stacks" / "dev.yaml").write_text(json.dumps(stack))
+
+    def calls(self):
+        """What ran since the last look: ("begin" or "end", command, folder)."""
+        lines = self.log.read_text().splitlines() if self.log.exists() else []
+        self.log.unlink(missing_ok=True)
+        return [(edge, command, Path(folder).name) for edge, command, folder, _ in map(str.split, lines)]
+
+    def state(self, name):
+        """The resources of a component's state, which must be whole, with their inputs."""
+        (file,) = (self.root / "state" / name).rglob("terraform.tfstate")
+        held = json.loads(file.read_text())["resources"]
+        return {each["name"]: each["instances"][0]["attributes"].get("input", {}).get("value") for each in held}
+
+    def logs(self, command):
+        return self.root / ".atmos" / "logs" / "terraform" / command
+
+
+@pytest.fixture
+def infra(checkout, tmp_path):
+    return Infra(checkout, tmp_path)
+
+
+@pytest.fixture
+def terraform(sonde, infra):
+    def run(*argv, **more):
+        return sonde("terraform", *argv, env={"CHECKPOINT_DISABLE": "1", **more})
+
+    return run
+
+
+def most_at_once(calls, wanted=lambda command, folder: True):  # noqa: ARG005 - its shape
+    running = most = 0
+    for edge, command, folder in calls:
+        if wanted(command, folder):
+            running += 1 if edge == "begin" else -1
+            most = max(most, running)
+    return most
+
+
+def ended(stderr):
+    """component -> how it ended, by the summary."""
+    return dict(re.findall(r"\[dev/([\w/]+)\] +(ok|changes|failed|skipped)\b", stderr))
+
+
+def test_several_run_at_a_time_but_one_in_a_folder_and_one_init_in_a_plugin_cache(terraform, infra):
+    done = terraform("plan", "--all", "-s", "dev", "--max-concurrency", "4", "-detailed-exitcode")
+    assert done.returncode == 2, done.stderr
+    calls = infra.calls()
+    assert [command for edge, command, _ in calls if edge == "begin"].count("plan") == 4
+    assert most_at_once(calls) > 1
+    assert {most_at_once(calls, lambda _, folder, name=name: folder == name) for name in "acd"} == {1}
+    assert most_at_once(calls, lambda command, _: command == "init") == 1
+    order = [(edge, folder) for edge, command, folder in calls if command == "plan"]
+    assert order.index(("end", "a")) < order.index(("begin", "c"))
+    assert ended(done.stderr) == dict.fromkeys("abcd", "changes")
+
+
+def test_each_line_says_whose_it_is_and_each_has_a_log_of_its_own(terraform, infra):
+    done = terraform("plan", "--all", "-s", "dev", "--max-concurrency", "4")
+    assert done.returncode == 0, done.stderr
+    told = {name: [] for name in "abcd"}
+    for line in done.stdout.splitlines():
+        name, text = re.fullmatch(r"\[dev/([abcd])\] (.*)", line).groups()
+        told[name].append(text)
+    for name, lines in told.items():
+        log = (infra.logs("plan") / f"dev__{name}.stdout.log").read_text()
+        assert "1 to add, 0 to change" in log
+        assert lines == COLOURS.sub("", log).splitlines()
+    assert subprocess.run(
+        ["git", "-C", infra.root, "status", "--porcelain", ".atmos"], capture_output=True, check=True
+    ).stdout == b"", "the logs are not git's business"
+
+
+def test_grouped_logs_come_whole_and_in_github_actions_as_groups(terraform, infra):
+    flags = ("plan", "--components", "a,d", "-s", "dev", "--max-concurrency", "2", "--log-order", "grouped")
+    done = terraform(*flags)
+    assert re.findall(r"\[dev/(.)\] (plan output succeeded|end plan output)", done.stderr)[1::2] in (
+        [("a", "end plan output"), ("d", "end plan output")],
+        [("d", "end plan output"), ("a", "end plan output")],
+    )
+    logs = [COLOURS.sub("", (infra.logs("plan") / f"dev__{name}.stdout.log").read_text()) for name in "ad"]
+    assert done.stdout.replace("\n", "") in {"".join(logs).replace("\n", ""), "".join(logs[::-1]).replace("\n", "")}
+    done = terraform(*flags, GITHUB_ACTIONS="true")
+    groups = re.findall(r"^::group::\[dev/(.)\] plan succeeded.*?^::endgroup::$", done.stdout, re.MULTILINE | re.DOTALL)
+    assert sorted(groups) == ["a", "d"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        (("--max-concurrency", "2"), {"a": "failed", "b": "skipped", "c": "skipped", "d": "ok", "e": "skipped"}),
+        (
+            ("--max-concurrency", "2", "--failure-mode", "keep-going"),
+            {"a": "failed", "b": "ok", "c": "skipped", "d": "ok", "e": "skipped"},
+        ),
+    ],
+)
+def test_after_a_failure_what_runs_goes_on_and_the_rest_depends_on_the_failure_mode(terraform, infra, flags, expected):
+    infra.has(
+        component("a", bad=True), component("b", "a"), component("c", needs="a"), component("d"), component("e", "c", "c")
+    )
+    done = terraform("plan", "--all", "-s", "dev", *flags)
+    assert done.returncode == 1
+    assert ended(done.stderr) == expected
+    assert "terraform execution failed: component=a stack=dev: subcommand exited with code 1" in done.stderr
+    assert "no good" in (infra.logs("plan") / "dev__a.stderr.log").read_text()
+
+
+def test_keep_going_one_at_a_time_skips_what_needs_the_failed_one(terraform, infra):
+    infra.has(component("a", bad=True), component("c", needs="a"), component("d"))
+    done = terraform("plan", "--all", "-s", "dev", "--failure-mode", "keep-going")
+    assert done.returncode == 1
+    assert 'component=c stack=dev because="dependency a-dev failed"' in done.stderr
+    assert [folder for edge, command, folder in infra.calls() if (edge, command) == ("begin", "plan")] == ["a", "d"]
+
+
+def test_what_cannot_be_run_at_all_fails_alone_and_its_log_says_why(terraform, infra):
+    infra.has(component("a", "gone"), component("d"))
+    done = terraform("plan", "--all", "-s", "dev", "--max-concurrency", "2", "--failure-mode", "keep-going")
+    assert done.returncode == 1
+    assert ended(done.stderr) == {"a": "failed", "d": "ok"}
+    assert "[dev/a] **Error:** invalid Terraform component" in done.stderr
+
+
+def test_the_execution_summary_has_each_instance_in_order(terraform, infra, tmp_path):
+    infra.has(component("a", bad=True), component("c", needs="a"), component("d"))
+    for limit in ("1", "2"):
+        file = tmp_path / f"summary-{limit}.json"
+        flags = ("--max-concurrency", limit, "--failure-mode", "keep-going", "--execution-summary-file", str(file))
+        terraform("plan", "--all", "-s", "dev", "-detailed-exitcode", *flags)
+        a, c, d = json.loads(file.read_text())["results"]
+        assert (a["node_id"], a["status"], a["exit_code"], a["changed"]) == ("a-dev", "failed", 1, False)
+        assert c == {
+            **{"node_id": "c-dev", "stack": "dev", "component": "c", "status": "skipped", "processed": False},
+            **{"changed": False, "exit_code": 1, "error": "scheduler node skipped: dependency a-dev failed"},
+        }
+        assert (d["status"], d["exit_code"], d["changed"], d["processed"]) == ("succeeded", 2, True, True)
+        assert d["duration_ms"] >= 0
+        assert d["started_at"] <= d["finished_at"]
+        assert ("log_files" in d) == (limit == "2")
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (("apply", "--max-concurrency", "2"), "concurrent Terraform apply requires -auto-approve"),
+        (("destroy", "--max-concurrency", "2"), "concurrent Terraform destroy requires -auto-approve"),
+        (("plan", "--max-concurrency", "many"), 'invalid argument "many" for "--max-concurrency" flag'),
+        (("plan", "--log-order", "up"), 'invalid --log-order "up": supported values are "stream", "grouped"'),
+    ],
+)
+def test_what_cannot_be_meant_runs_nothing(terraform, infra, flags, says):
+    done = terraform(*flags, "--all", "-s", "dev")
+    assert done.returncode == 1
+    assert says in done.stderr
+    assert not infra.calls()
+
+
+def test_apply_gives_those_behind_it_the_new_outputs_and_each_result_is_reported(terraform, infra, plane):
+    reads = component("c", needs="a", size="!terraform.state a .size")
+
+    def apply(size, *flags):
+        infra.has(component("a", size=size), reads, component("d"))
+        path = infra.root / "stacks" / "dev.yaml"
+        path.write_text(path.read_text().replace('"!terraform.state a .size"', "!terraform.state a .size"))
+        done = terraform("apply", "--all", "-s", "dev", "-auto-approve", "--upload-status", *flags)
+        assert done.returncode == 0, done.stderr
+        return infra.state("c")["first"]
+
+    assert apply(1, "--max-concurrency", "3") == 1, "there was no state before"
+    assert apply(2, "--max-concurrency", "3") == 2
+    assert apply(3) == 3
+    told = [re.search(r"component=(\w)", seen.path)[1] for seen in plane.seen]
+    assert sorted(told) == sorted("acd" * 3)
+    assert told.index("a") < told.index("c")
+    assert {(seen.body["command"], seen.body["exit_code"]) for seen in plane.seen} == {("apply", 0)}
+
+
+def test_destroy_goes_the_other_way(terraform, infra):
+    infra.has(component("a"), component("c", needs="a"))
+    assert terraform("deploy", "--all", "-s", "dev", "--max-concurrency", "2").returncode == 0
+    infra.calls()
+    done = terraform("destroy", "--all", "-s", "dev", "-auto-approve", "--max-concurrency", "2")
+    assert done.returncode == 0, done.stderr
+    assert [folder for edge, command, folder in infra.calls() if (edge, command) == ("end", "destroy")] == ["c", "a"]
+    assert infra.state("a") == infra.state("c") == {}
+
+
+def test_a_selection_grows_by_what_it_needs_and_what_needs_it(terraform, infra):
+    infra.has(component("a"), component("b", "a", "a"), component("c", needs="b"), component("d"))
+
+    def planned(*flags):
+        done = terraform("plan", "-s", "dev", "--dry-run", *flags)
+        assert done.returncode == 0, done.stderr
+        return re.findall(r"plan -var-file dev-(\w)\.", done.stderr)
+
+    assert planned("--components", "c", "--include-dependencies") == ["a", "b", "c"]
+    assert planned("--components", "c", "--include-dependencies=1") == ["b", "c"]
+    assert planned("--components", "a", "--include-dependents") == ["a", "b", "c"]
+    assert planned("--components", "b", "--include-dependents", "--include-dependencies") == ["a", "b", "c"]
+    refused = terraform("plan", "a", "-s", "dev", "--include-dependents")
+    assert (refused.returncode, "add to a selection" in refused.stderr) == (1, True)
+
+
+def test_flags_before_and_behind_the_command_reach_each_instance(sonde, infra, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    done = sonde(
+        *("--base-path", str(infra.root), "--config", str(infra.root / "atmos.yaml"), "tf", "plan", "--all"),
+        *("--chdir", str(elsewhere), "-s", "dev", "--max-concurrency=3", "--", "-var", "size=7"),
+        env={"CHECKPOINT_DISABLE": "1", "ATMOS_COMPONENTS": "a,d"},
+    )
+    assert done.returncode == 0, done.stderr
+    assert re.findall(r"\[dev/(.)\] +\+ input += 7", done.stdout).sort() == ["a", "d"].sort()
+    assert ended(done.stderr) == {"a": "ok", "d": "ok"}
+
+
+def slow(infra, tmp_path, *names):
+    """Components that tell when their provisioner runs; returns once all of them do."""
+    for name in names:
+        os.mkfifo(tmp_path / f"told-{name}")
+        text = MODULE + SLOW % {"folder": tmp_path, "name": name}
+        (infra.folder(name) / "main.tf").write_text(text)
+    return lambda: [(tmp_path / f"told-{name}").read_text() for name in names]
+
+
+@pytest.mark.parametrize("whole_group", [True, False], ids=["Ctrl-C", "kill -INT"])
+def test_an_interrupt_reaches_each_terraform_once_and_every_state_is_whole(
+    sonde, infra, plane, tmp_path, whole_group
+):
+    infra.has(component("a"), component("c", needs="a"), component("d"))
+    wait = slow(infra, tmp_path, "a", "d")
+    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "NO_COLOR": "1", "CHECKPOINT_DISABLE": "1"}
+    env |= {"ATMOS_PRO_BASE_URL": plane.url, "ATMOS_PRO_TOKEN": "static"}
+    flags = ("--all", "-s", "dev", "-auto-approve", "--upload-status", "--max-concurrency", "3")
+    child = subprocess.Popen(
+        [sys.executable, "-m", "sonde.main", "terraform", "apply", *flags, "--failure-mode", "keep-going"],
+        cwd=infra.root,
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    timer = threading.Timer(60, os.killpg, (child.pid, signal.SIGKILL))
+    timer.start()
+    wait()
+    (os.killpg if whole_group else os.kill)(child.pid, signal.SIGINT)
+    out, _ = child.communicate()
+    timer.cancel()
+    assert child.returncode == 1, out
+    assert out.count("Interrupt received") == 2, out
+    assert ended(out) == {"a": "failed", "c": "skipped", "d": "failed"}
+    assert [sorted(infra.state(name)) for name in "ad"] == [["first", "slow"]] * 2, "what was made is known"
+    assert sorted(seen.body["exit_code"] for seen in plane.seen) == [1, 1]
+    (tmp_path / "open").touch()
+    again = sonde("terraform", "apply", *flags, env={"CHECKPOINT_DISABLE": "1"})
+    assert (again.returncode, ended(again.stderr)) == (0, dict.fromkeys("acd", "ok"))
+
+
+def test_what_runs_goes_on_to_its_end_when_we_are_killed(infra, tmp_path):
+    infra.has(component("a"), component("d"))
+    wait = slow(infra, tmp_path, "a", "d")
+    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "CHECKPOINT_DISABLE": "1"}
+    for name in "ad":
+        path = infra.folder(name) / "main.tf"
+        path.write_text(path.read_text().replace("exec sleep 60", f"cat {tmp_path}/go-{name}"))
+        os.mkfifo(tmp_path / f"go-{name}")
+    flags = ("--all", "-s", "dev", "--max-concurrency", "2")
+    argv = [sys.executable, "-m", "sonde.main", "terraform", "deploy", *flags]
+    with subprocess.Popen(
+        argv, cwd=infra.root, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+    ) as child:
+        wait()
+        child.kill()
+        for name in "ad":
+            (tmp_path / f"go-{name}").write_text("go on and print a line\n")
+        child.stdout.read()
+    logs = [infra.logs("deploy") / f"dev__{name}.stdout.log" for name in "ad"]
+    assert child.wait() == -signal.SIGKILL
+    del logs
+
+
+def test_a_reader_that_goes_away_ends_nothing(infra, tmp_path):
+    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "CHECKPOINT_DISABLE": "1", "NO_COLOR": "1"}
+    argv = [sys.executable, "-m", "sonde.main", "terraform", "deploy", "--all", "-s", "dev", "--max-concurrency", "3"]
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(argv, cwd=infra.root, env=env, stdout=write, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(write)
+    assert ended(done.stderr) == dict.fromkeys("abcd", "ok")
+    assert all(infra.state(name) for name in "abcd")
