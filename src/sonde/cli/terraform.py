@@ -22,18 +22,27 @@ HELP = """Usage: sonde terraform COMMAND COMPONENT -s STACK [FLAGS] [-- TERRAFOR
   sonde terraform plan vpc -s dev --upload-status    and tell the control plane how it ended
   sonde terraform deploy vpc -s dev                  apply with -auto-approve
   sonde terraform plan --all -s dev                  everything in a stack, in order of dependencies
+  sonde terraform deploy --affected --max-concurrency 4    what a change touches, four at a time
   sonde terraform output vpc -s dev --format json    outputs for scripts
   sonde terraform generate varfile vpc -s dev        only the file
 
 Flags:
   -s, --stack NAME          the stack, by its name or its manifest
-  --all, --components A,B   several components; --query EXPRESSION selects by their sections
+  --all, --affected         every component, or those that a change touches; -s narrows both to a stack
+  --components A,B          these components; --query EXPRESSION, --tags and --labels select by their sections
+  --include-dependencies    with all that they need; --include-dependencies=1 goes one step
+  --include-dependents      with all that need them
   --upload-status           upload the result of plan, apply or deploy
   --dry-run                 say what would run
   --skip-init               do not run init
   --skip-planfile           plan without -out
   --planfile FILE           apply this plan
-  --failure-mode MODE       fail-fast or keep-going, for several components
+
+For several components:
+  --max-concurrency N       run N of them at a time (1); each has a log in .atmos/logs/terraform/COMMAND
+  --log-order ORDER         stream: line by line, with their names; grouped: each log whole, when it ends
+  --failure-mode MODE       fail-fast: start nothing after a failure; keep-going: only what needs the failed one is skipped
+  --execution-summary-file FILE    how each of them ended, as JSON (plan)
 
 Flags with one dash, and flags that are not ours, go to Terraform as they are.
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,13 @@ pytestmark = pytest.mark.skipif(not shutil.which("terraform"), reason="there is 
 
 ATMOS = """
 base_path: "."
-components: {{terraform: {{base_path: components/terraform, command: {tool}, init_run_reconfigure: true}}}}
+components:
+  terraform:
+    base_path: components/terraform
+    command: {tool}
+    init_run_reconfigure: true
+    auto_generate_backend_file: true
+    deploy_run_init: true
 stacks: {{base_path: stacks, included_paths: ["**/*"], name_pattern: "{{stage}}"}}
 """
 MODULE = """
@@ -67,10 +74,10 @@ class Infra:
 
     def __init__(self, root, scratch):
         self.root, self.log = root, scratch / "calls"
-        tool = scratch / "shim"
-        tool.write_text(SHIM.format(log=self.log))
-        tool.chmod(0o755)
-        (root / "atmos.yaml").write_text(ATMOS.format(tool=tool))
+        self.shim = scratch / "shim"
+        self.shim.write_text(SHIM.format(log=self.log))
+        self.shim.chmod(0o755)
+        (root / "atmos.yaml").write_text(ATMOS.format(tool=self.shim))
         for name in ("a", "c", "d"):
             self.folder(name).mkdir(parents=True)
             (self.folder(name) / "main.tf").write_text(MODULE)
@@ -95,7 +102,8 @@ class Infra:
         """The resources of a component's state, which must be whole, with their inputs."""
         (file,) = (self.root / "state" / name).rglob("terraform.tfstate")
         held = json.loads(file.read_text())["resources"]
-        return {each["name"]: each["instances"][0]["attributes"].get("input", {}).get("value") for each in held}
+        inputs = {each["name"]: each["instances"][0]["attributes"]["input"] for each in held}
+        return {name: value and value["value"] for name, value in inputs.items()}
 
     def logs(self, command):
         return self.root / ".atmos" / "logs" / "terraform" / command
@@ -114,7 +122,7 @@ def terraform(sonde, infra):
     return run
 
 
-def most_at_once(calls, wanted=lambda command, folder: True):  # noqa: ARG005 - its shape
+def most_at_once(calls, wanted=lambda command, folder: True):
     running = most = 0
     for edge, command, folder in calls:
         if wanted(command, folder):
@@ -152,9 +160,12 @@ def test_each_line_says_whose_it_is_and_each_has_a_log_of_its_own(terraform, inf
         log = (infra.logs("plan") / f"dev__{name}.stdout.log").read_text()
         assert "1 to add, 0 to change" in log
         assert lines == COLOURS.sub("", log).splitlines()
-    assert subprocess.run(
-        ["git", "-C", infra.root, "status", "--porcelain", ".atmos"], capture_output=True, check=True
-    ).stdout == b"", "the logs are not git's business"
+    assert (
+        subprocess.run(
+            ["git", "-C", infra.root, "status", "--porcelain", ".atmos"], capture_output=True, check=True
+        ).stdout
+        == b""
+    ), "the logs are not git's business"
 
 
 def test_grouped_logs_come_whole_and_in_github_actions_as_groups(terraform, infra):
@@ -183,7 +194,11 @@ def test_grouped_logs_come_whole_and_in_github_actions_as_groups(terraform, infr
 )
 def test_after_a_failure_what_runs_goes_on_and_the_rest_depends_on_the_failure_mode(terraform, infra, flags, expected):
     infra.has(
-        component("a", bad=True), component("b", "a"), component("c", needs="a"), component("d"), component("e", "c", "c")
+        component("a", bad=True),
+        component("b", "a"),
+        component("c", needs="a"),
+        component("d"),
+        component("e", "c", "c"),
     )
     done = terraform("plan", "--all", "-s", "dev", *flags)
     assert done.returncode == 1
@@ -217,8 +232,14 @@ def test_the_execution_summary_has_each_instance_in_order(terraform, infra, tmp_
         a, c, d = json.loads(file.read_text())["results"]
         assert (a["node_id"], a["status"], a["exit_code"], a["changed"]) == ("a-dev", "failed", 1, False)
         assert c == {
-            **{"node_id": "c-dev", "stack": "dev", "component": "c", "status": "skipped", "processed": False},
-            **{"changed": False, "exit_code": 1, "error": "scheduler node skipped: dependency a-dev failed"},
+            "node_id": "c-dev",
+            "stack": "dev",
+            "component": "c",
+            "status": "skipped",
+            "processed": False,
+            "changed": False,
+            "exit_code": 1,
+            "error": "scheduler node skipped: dependency a-dev failed",
         }
         assert (d["status"], d["exit_code"], d["changed"], d["processed"]) == ("succeeded", 2, True, True)
         assert d["duration_ms"] >= 0
@@ -297,23 +318,27 @@ def test_flags_before_and_behind_the_command_reach_each_instance(sonde, infra, t
         env={"CHECKPOINT_DISABLE": "1", "ATMOS_COMPONENTS": "a,d"},
     )
     assert done.returncode == 0, done.stderr
-    assert re.findall(r"\[dev/(.)\] +\+ input += 7", done.stdout).sort() == ["a", "d"].sort()
+    assert sorted(re.findall(r"\[dev/(.)\] +\+ input += .7.", done.stdout)) == ["a", "d"]
     assert ended(done.stderr) == {"a": "ok", "d": "ok"}
 
 
 def slow(infra, tmp_path, *names):
-    """Components that tell when their provisioner runs; returns once all of them do."""
+    """Components that tell when their provisioner runs; what is given back waits until all do. A shim would hide signals."""
+    (infra.root / "atmos.yaml").write_text(ATMOS.format(tool="terraform"))
     for name in names:
-        os.mkfifo(tmp_path / f"told-{name}")
-        text = MODULE + SLOW % {"folder": tmp_path, "name": name}
-        (infra.folder(name) / "main.tf").write_text(text)
-    return lambda: [(tmp_path / f"told-{name}").read_text() for name in names]
+        (infra.folder(name) / "main.tf").write_text(MODULE + SLOW % {"folder": tmp_path, "name": name})
+    return lambda: until(lambda: all((tmp_path / f"told-{name}").exists() for name in names))
+
+
+def until(true):
+    deadline = time.monotonic() + 30
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 @pytest.mark.parametrize("whole_group", [True, False], ids=["Ctrl-C", "kill -INT"])
-def test_an_interrupt_reaches_each_terraform_once_and_every_state_is_whole(
-    sonde, infra, plane, tmp_path, whole_group
-):
+def test_an_interrupt_reaches_each_terraform_once_and_every_state_is_whole(sonde, infra, plane, tmp_path, whole_group):
     infra.has(component("a"), component("c", needs="a"), component("d"))
     wait = slow(infra, tmp_path, "a", "d")
     env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "NO_COLOR": "1", "CHECKPOINT_DISABLE": "1"}
@@ -347,24 +372,22 @@ def test_an_interrupt_reaches_each_terraform_once_and_every_state_is_whole(
 def test_what_runs_goes_on_to_its_end_when_we_are_killed(infra, tmp_path):
     infra.has(component("a"), component("d"))
     wait = slow(infra, tmp_path, "a", "d")
-    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "CHECKPOINT_DISABLE": "1"}
     for name in "ad":
         path = infra.folder(name) / "main.tf"
-        path.write_text(path.read_text().replace("exec sleep 60", f"cat {tmp_path}/go-{name}"))
-        os.mkfifo(tmp_path / f"go-{name}")
-    flags = ("--all", "-s", "dev", "--max-concurrency", "2")
-    argv = [sys.executable, "-m", "sonde.main", "terraform", "deploy", *flags]
-    with subprocess.Popen(
-        argv, cwd=infra.root, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
-    ) as child:
+        waits = f"until test -e {tmp_path}/go; do sleep 0.02; done; echo a line that nobody reads"
+        path.write_text(path.read_text().replace("exec sleep 60", waits))
+    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "CHECKPOINT_DISABLE": "1"}
+    argv = [sys.executable, "-m", "sonde.main", "terraform", "deploy", "--all", "-s", "dev", "--max-concurrency", "2"]
+    with subprocess.Popen(argv, cwd=infra.root, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as child:
         wait()
         child.kill()
-        for name in "ad":
-            (tmp_path / f"go-{name}").write_text("go on and print a line\n")
-        child.stdout.read()
-    logs = [infra.logs("deploy") / f"dev__{name}.stdout.log" for name in "ad"]
-    assert child.wait() == -signal.SIGKILL
-    del logs
+        child.wait()
+        (tmp_path / "go").touch()
+    for name in "ad":
+        log = infra.logs("deploy") / f"dev__{name}.stdout.log"
+        until(lambda log=log: "Apply complete!" in log.read_text())
+        assert "a line that nobody reads" in log.read_text()
+        assert sorted(infra.state(name)) == ["first", "slow"]
 
 
 def test_a_reader_that_goes_away_ends_nothing(infra, tmp_path):

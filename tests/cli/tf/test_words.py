@@ -29,7 +29,7 @@ def word_lists(draw):
     words = list(command)
     for _ in range(draw(st.integers(0, 6))):
         name = draw(st.sampled_from(known[command]))
-        switch = st.sampled_from([f"--{name}", f"--{name}=false", f"--{name}=true", f"--{name}=2"])
+        switch = st.sampled_from([f"--{name}", f"--{name}=false", f"--{name}=true", f"--{name}=1"])
         flag = switch if name in argv.SWITCHES else texts.map(f"--{name}={{}}".format)
         words.append(draw(flag | components))
     return words

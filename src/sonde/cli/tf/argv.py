@@ -224,15 +224,15 @@ class _Reader:
         return short[word[:2]], "=", word[2:].removeprefix("=")
 
     def switch(self, name: str, value: str, *, given: bool) -> None:
-        if not given or value.lower() in TRUE:
+        if name in DEPTHS and value.isdecimal() and int(value):
+            self.switches[name] = True
+            self.values[name] = value
+        elif not given or value.lower() in TRUE:
             self.switches[name] = True
         elif value.lower() in FALSE:
             self.switches[name] = False
         elif name == "from-plan":  # the Go CLI takes a path here and does not use it (quirk Q21)
             self.switches[name] = True
-        elif name in DEPTHS and value.isdecimal():
-            self.switches[name] = True
-            self.values[name] = value
         else:
             raise UsageError(f'invalid argument "{value}" for "--{name}" flag: it is true or false')
 
