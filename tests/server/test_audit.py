@@ -201,10 +201,11 @@ CHANGES = {
     "token create": ("token.created", ("--workspace", "{ws}")),
     "token revoke": ("token.revoked", ("{tok}", "--workspace", "{ws}")),
     "session revoke": ("session.revoked", ("--all", "--workspace", "{ws}")),
+    "key rotate": ("key.rotated", ("--revoke-old",)),
     "lock release": ("lock.deleted", ("acme/infra/dev/vpc", "--workspace", "{ws}", "--reason", "stuck")),
     "sign-in-link": ("auth.sign_in_link_created", ()),
 }
-READS = {"permission list", "token list", "session list", "audit list", "audit verify"}
+READS = {"permission list", "token list", "session list", "key list", "audit list", "audit verify"}
 
 
 def leaves(command, path=()):
@@ -241,7 +242,7 @@ def test_each_change_is_one_row_and_a_refused_one_is_none(admin, workspace, db, 
     assert json.loads(after[0].metadata) is not None
     assert isinstance(answer(db, after[0].workspace_id), Sound)
     admin(*words)  # the same again: refused, or nothing is changed by it
-    again = 0 if command not in ("token create", "sign-in-link") else 1
+    again = 0 if command not in ("token create", "key rotate", "sign-in-link") else 1
     assert len(entries(db)) == before + 1 + again
 
 

@@ -9,9 +9,7 @@ import pytest
 from test_admin import environment, facts, refused, runner  # noqa: F401 - environment is a fixture of its tests
 from world import WORKSPACE, Server
 
-from sonde.server.auth import store
-from sonde.server.auth.sessions import KeyRing
-from sonde.server.auth.store import sessions, signing_keys, used_jti
+from sonde.server.auth.store import sessions, used_jti
 from sonde.server.workspaces import store as workspaces
 
 
@@ -158,43 +156,6 @@ def test_a_static_token_of_one_repository_does_not_reach_another(world):
         "POST", "/api/v1/locks", body={"key": "acme/other/dev/vpc"}, token=world.static_token()
     )
     assert answer.status == 403
-
-
-def test_a_session_key_is_replaced_after_a_month_and_the_old_one_still_verifies(world, run_id):
-    first = exchange(world, world.oidc(run_id)).data["token"]
-    with world.db.write("admin.change") as tx:
-        tx.run(signing_keys.update().values(created_at=tx.now - 31 * 86_400_000))
-    world.server.site.trust.ring._newest = None
-    second = exchange(world, world.oidc(run_id)).data["token"]
-    kids = [jwt.get_unverified_header(token)["kid"] for token in (first, second)]
-    assert kids[0] != kids[1]
-    for token in (first, second):
-        assert world.server.request("GET", "/api/v1/repos/acme/infra/locks", token=token).status == 200
-
-
-def test_a_replica_verifies_with_the_key_that_another_made_and_signs_with_the_same(world, run_id):
-    token = exchange(world, world.oidc(run_id)).data["token"]
-    kid = jwt.get_unverified_header(token)["kid"]
-    other = KeyRing(world.db)
-    assert other.secret(kid) == world.server.site.trust.ring.secret(kid)
-    with world.db.read() as tx:
-        now = tx.now
-    assert other.current(now)[0] == kid
-    assert other.secret("key_of_nobody") is None
-
-
-def test_a_key_is_deleted_when_no_session_can_be_signed_with_it_any_more_and_the_newest_never(world):
-    day = 86_400_000
-    with world.db.write("admin.change") as tx:
-        for age in (100, 32, 30, 1):
-            tx.run(signing_keys.insert().values(kid=f"k{age}", secret="s", created_at=tx.now - age * day))
-        store.purge(tx)
-        assert {row.kid for row in store.keys(tx)} >= {"k30", "k1"}
-        assert not {row.kid for row in store.keys(tx)} & {"k100", "k32"}
-        tx.run(signing_keys.delete())
-        tx.run(signing_keys.insert().values(kid="k100", secret="s", created_at=tx.now - 100 * day))
-        store.purge(tx)
-        assert [row.kid for row in store.keys(tx)] == ["k100"]
 
 
 def reads(world, token):

@@ -4,6 +4,7 @@ import click
 
 from sonde.server.admin.audit import audit
 from sonde.server.admin.frame import HELP, as_json, database, operator, say
+from sonde.server.admin.key import key
 from sonde.server.admin.lock import lock
 from sonde.server.admin.permission import permission
 from sonde.server.admin.repo import repo
@@ -41,5 +42,5 @@ def sign_in_link(*, as_json: bool) -> None:
     say({"url": link}, link, machine=as_json)
 
 
-for part in (workspace, repo, permission, session, token, lock, audit):
+for part in (workspace, repo, permission, session, token, key, lock, audit):
     group.add_command(part)

@@ -16,6 +16,7 @@ CATEGORIES = (
     "permission",
     "token",
     "session",
+    "key",
     "lock",
     "commit",
     "sts",

@@ -1,7 +1,9 @@
 """Session tokens: a JWT of 60 minutes that clients may read, backed by a row that can be revoked (decisions.md, ruling 4)."""
 
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 import jwt
@@ -12,60 +14,116 @@ from sonde.server.kernel.db import Database, Tx
 from sonde.server.kernel.ids import new_id, new_secret
 
 LIFETIME = 60 * 60 * 1000  # milliseconds
-ROTATE_AFTER = 30 * 86_400_000  # milliseconds; older keys keep verifying until they are deleted
+ROTATE_AFTER = 30 * 86_400_000  # milliseconds
+
+
+REREAD = 5.0  # seconds after which a replica looks again which keys there are, so that a rotation reaches it
 
 
 SecretOf = Callable[[str], str | None]  # of a key id
 
 
+@dataclass(frozen=True)
+class _Keys:
+    """The keys as they were read at `at`, by our monotonic clock; `newest` is the id of one and when it was made."""
+
+    secrets: Mapping[str, str]
+    newest: tuple[str, int] | None
+    at: float
+
+    @property
+    def fresh(self) -> bool:
+        return time.monotonic() - self.at < REREAD
+
+    def signing(self, now: int) -> tuple[str, str] | None:
+        """The newest as (kid, secret), unless it is a month old at `now`."""
+        if self.newest is None or now - self.newest[1] >= ROTATE_AFTER:
+            return None
+        return self.newest[0], self.secrets[self.newest[0]]
+
+
 class KeyRing:
-    """The HMAC keys of session tokens, kept in the database so that replicas share them, cached here."""
+    """The HMAC keys of session tokens, kept in the database so that replicas share them, cached here for some seconds."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
-        self._keys: dict[str, str] = {}
-        self._newest: tuple[str, int] | None = None
+        self._keys = _Keys({}, None, -REREAD)
         self._lock = threading.Lock()
 
     def secret(self, kid: str) -> str | None:
-        """The secret of a key id; reads the database once for an id another replica made."""
-        if kid not in self._keys:
-            with self._db.read() as tx:
-                self._load(tx)
-        return self._keys.get(kid)
+        """The secret of a key id; reads the database for one that another replica made, and again after some seconds."""
+        if kid not in self._keys.secrets or not self._keys.fresh:
+            with self._lock:
+                if kid not in self._keys.secrets or not self._keys.fresh:
+                    with self._db.read() as tx:
+                        self._load(tx)
+        return self._keys.secrets.get(kid)
 
     def known(self, kid: str) -> str:
-        """The secret of a key id that was read before; asks nobody. Raises KeyError for another."""
-        return self._keys[kid]
+        """The secret of a key id that was read a moment ago; asks nobody. Raises KeyError for another."""
+        keys = self._keys
+        if not keys.fresh:
+            raise KeyError(kid)
+        return keys.secrets[kid]
 
     def ready(self, now: int) -> tuple[str, str] | None:
         """What `current` returns where it need not ask the database."""
-        newest = self._newest
-        if newest is None or now - newest[1] >= ROTATE_AFTER:
-            return None
-        return newest[0], self._keys[newest[0]]
+        keys = self._keys
+        return keys.signing(now) if keys.fresh else None
 
     def current(self, now: int) -> tuple[str, str]:
         """The newest key as (kid, secret), made first where there is none or where it is a month old at `now` (milliseconds)."""
         with self._lock:
-            if self._newest is None or now - self._newest[1] >= ROTATE_AFTER:
+            if self.ready(now) is None:
                 with self._db.read() as tx:
                     self._load(tx)
                     self._make_if_due(tx.now)
-            assert self._newest is not None  # noqa: S101 - _make_if_due has just made one
-            return self._newest[0], self._keys[self._newest[0]]
+            newest = self._keys.newest
+            assert newest is not None  # noqa: S101 - _make_if_due has just made one
+            return newest[0], self._keys.secrets[newest[0]]
 
     def _make_if_due(self, now: int) -> None:
-        if self._newest and now - self._newest[1] < ROTATE_AFTER:
+        if self._keys.signing(now):
             return
         with self._db.write("keyring.create") as tx:
-            store.put_key(tx, new_id("key", tx.now), new_secret())
+            add_key(tx)
             self._load(tx)
 
     def _load(self, tx: Tx) -> None:
-        rows = store.keys(tx)
-        self._keys = {row.kid: row.secret for row in rows}
-        self._newest = (rows[0].kid, rows[0].created_at) if rows else None
+        at, rows = time.monotonic(), store.keys(tx)
+        newest = (rows[0].kid, rows[0].created_at) if rows else None
+        self._keys = _Keys({row.kid: row.secret for row in rows}, newest, at)
+
+
+def add_key(tx: Tx) -> str:
+    """Make a session key, the newest from now on even where the clock was set back; returns its id."""
+    rows = store.keys(tx)
+    kid, at = new_id("key", tx.now), max([tx.now, *(row.created_at + 1 for row in rows[:1])])
+    store.put_key(tx, kid, new_secret(), at)
+    return kid
+
+
+@dataclass(frozen=True)
+class Rotated:
+    """A new key, and what ended at once: key ids, and how many sessions of each workspace."""
+
+    kid: str
+    keys: Sequence[str]
+    sessions: Mapping[str, int]
+
+
+def rotate(tx: Tx, *, revoke_old: bool) -> Rotated:
+    """Sign with a new key from now on; every replica does within REREAD.
+
+    Old keys verify until their last session has ended. With `revoke_old` they are removed, and every session ends with them:
+    who has a stolen key could have signed for any that lives.
+    """
+    old = [row.kid for row in store.keys(tx)]
+    kid = add_key(tx)
+    if not revoke_old:
+        return Rotated(kid, (), {})
+    store.delete_keys(tx, old)
+    return Rotated(kid, old, store.end_all_sessions(tx))
 
 
 def mint(actor: Actor, session_id: str, key: tuple[str, str], now: int) -> SessionToken:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,9 @@ from sonde.server.auth.model import EVERY, Actor, SignedClaims
 from sonde.server.kernel.db import Tx, metadata
 from sonde.server.kernel.statements import NOW, NUMBER, TEXT, Build, given, insert, rows
 
+OVERLAP = (
+    2 * 3_600_000
+)  # milliseconds for which a key that was replaced verifies: the last session of an hour has ended
 used_jti = Table(
     "used_jti",
     metadata,
@@ -218,19 +222,29 @@ def keys(tx: Tx) -> Sequence[Row[Any]]:
     return tx.all(select(signing_keys).order_by(signing_keys.c.created_at.desc(), signing_keys.c.kid))
 
 
-def _newest_key() -> Any:
-    return select(func.max(signing_keys.c.created_at)).scalar_subquery()
-
-
-def put_key(tx: Tx, kid: str, secret: str) -> None:
+def put_key(tx: Tx, kid: str, secret: str, created_at: int) -> None:
     """Add a session key."""
-    tx.run(signing_keys.insert().values(kid=kid, secret=secret, created_at=tx.now))
+    tx.run(signing_keys.insert().values(kid=kid, secret=secret, created_at=created_at))
+
+
+def delete_keys(tx: Tx, kids: Sequence[str]) -> None:
+    """Remove session keys; what they signed proves nothing any more."""
+    tx.run(delete(signing_keys).where(signing_keys.c.kid.in_(kids)))
+
+
+def end_all_sessions(tx: Tx) -> dict[str, int]:
+    """End every session that lives, of all workspaces; how many of each."""
+    live = (sessions.c.revoked_at.is_(None), sessions.c.expires_at > tx.now)
+    ended = tx.all(update(sessions).where(*live).values(revoked_at=tx.now).returning(sessions.c.workspace_id))
+    return dict(Counter(row.workspace_id for row in ended))
 
 
 def purge(tx: Tx) -> int:
-    """Remove used token ids and sessions that can no longer matter; how many rows went."""
+    """Remove used token ids, sessions and keys that can no longer matter; how many rows went.
+
+    A key goes OVERLAP after the one that replaced it was made; the newest stays, however old it is.
+    """
     gone = tx.run(delete(used_jti).where(used_jti.c.keep_until < tx.now)).rowcount
-    # a key signs for 30 days; an hour later its last session has ended. The newest stays, however old it is
-    old = (signing_keys.c.created_at < tx.now - 31 * 86_400_000, signing_keys.c.created_at < _newest_key())
-    gone += tx.run(delete(signing_keys).where(*old)).rowcount
+    replacing = select(func.max(signing_keys.c.created_at)).where(signing_keys.c.created_at <= tx.now - OVERLAP)
+    gone += tx.run(delete(signing_keys).where(signing_keys.c.created_at < replacing.scalar_subquery())).rowcount
     return gone + tx.run(delete(sessions).where(sessions.c.expires_at < tx.now - 7 * 86_400_000)).rowcount
