@@ -22,6 +22,7 @@ _processes.set_forkserver_preload(["sonde.server.main", "sonde.server.schema"])
 
 def serve(given, port, arm):
     """What the child does: `sonde serve`, with a crash point armed."""
+    import os
     import sys
 
     from sonde.server import main, start
@@ -30,6 +31,10 @@ def serve(given, port, arm):
 
     sys.stderr = (given["data_dir"] / "serve.log").open("a")
     points.arm(**arm)
+    os.environ |= {
+        "SONDE_CRASH_AT": arm.get("crash_at", ""),
+        "SONDE_TRACE_POINTS": arm.get("trace_to", ""),
+    }  # for its writers
     settings = Settings(**given, listen=f"127.0.0.1:{port}")
     log.configure(json_lines=True)
     with start.data_folder(settings):

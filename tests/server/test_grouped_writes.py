@@ -118,7 +118,7 @@ def test_a_client_that_goes_away_while_it_waits_keeps_nobody_from_an_answer(db):
 
     async def ask():
         write = Grouped("admin.change", run)
-        leaves, stays = (asyncio.create_task(db.grouped(write, name)) for name in ("leaves", "stays"))
+        leaves, stays = (asyncio.ensure_future(db.grouped(write, name)) for name in ("leaves", "stays"))
         await asyncio.to_thread(started.wait, 20)
         leaves.cancel()
         with suppress(asyncio.CancelledError):

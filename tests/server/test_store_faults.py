@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import subprocess
 import threading
+from pathlib import Path
 
 import postgres
 import pytest
@@ -134,6 +135,13 @@ def test_a_read_only_database_is_503_for_writes_and_reads_go_on(server):
     assert locks(server.site.db) == {"before", "after"}
 
 
+def limit_files(server, size):
+    """No file of the server's processes may grow beyond this."""
+    children = Path(f"/proc/{server}/task/{server}/children").read_text().split()
+    for pid in (server, *map(int, children)):
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+
 def test_a_process_whose_files_may_not_grow_answers_503_and_recovers(tmp_path):
     url = new_database("sqlite", tmp_path)
     db = Database(url)
@@ -141,14 +149,14 @@ def test_a_process_whose_files_may_not_grow_answers_503_and_recovers(tmp_path):
     db.close()
     with running(DATABASE_URL=url) as (process, address, _):
         wal = tmp_path / "empty.sqlite-wal"
-        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (wal.stat().st_size + 60_000, resource.RLIM_INFINITY))
+        limit_files(process.pid, wal.stat().st_size + 60_000)
         answers = {f"c{n}": ask(address, "POST", "/api/v1/locks", {"key": f"acme/infra/dev/c{n}"}) for n in range(25)}
         granted = {name for name, (status, _) in answers.items() if status == 200}
         assert 0 < len(granted) < 25
         for status, body in answers.values():
             if status != 200:
                 assert_unavailable(status, body)
-        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        limit_files(process.pid, resource.RLIM_INFINITY)
         assert ask(address, "POST", "/api/v1/locks", {"key": "acme/infra/dev/after"})[0] == 200
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=20) == 0

@@ -18,7 +18,7 @@ from sonde.server.app import make_app
 from sonde.server.auth import permissions
 from sonde.server.auth.model import Grant, Permission
 from sonde.server.kernel.log import log
-from sonde.server.kernel.patience import PatientProtocol
+from sonde.server.kernel.quick import quick
 from sonde.server.settings import Settings
 from sonde.server.wiring import build
 from sonde.server.workspaces import store as workspaces
@@ -117,7 +117,7 @@ class Server:
         app = make_app(self.site, ManualEngine())
         self._served = Served(
             uvicorn.Config(
-                app, http=PatientProtocol, ws="none", port=0, host="127.0.0.1", log_config=None, lifespan="on"
+                app, http=quick(app.doors), ws="none", port=0, host="127.0.0.1", log_config=None, lifespan="on"
             ),
             "server-under-test",
         )

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from importlib import resources
+from typing import Any
 
 import structlog
 from anyio import to_thread
@@ -21,7 +22,7 @@ from sonde.server.auth import service as auth
 from sonde.server.auth.model import Actor, Permission
 from sonde.server.auth.permissions import permit
 from sonde.server.engine import Engine
-from sonde.server.kernel.door import PREFIX, ApiDoor, Lane
+from sonde.server.kernel.door import PREFIX, ApiDoor, Ask, HotDoor, Lane, MustWaitError
 from sonde.server.kernel.http import Answer, Call, RefusedError, Reply, answer_for, decode, envelope
 from sonde.server.kernel.ids import new_trace_id
 from sonde.server.kernel.log import log
@@ -71,12 +72,13 @@ class ByMethod:
         await self._doors["GET" if scope["method"] == "HEAD" else scope["method"]](scope, receive, send)
 
 
-def make_app(site: Site, engine: Engine) -> ASGIApp:
+def make_app(site: Site, engine: Engine) -> Lane:
     """The application of one server."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         to_thread.current_default_thread_limiter().total_tokens = THREADS
+        site.db.open_writers()
         engine.start()
         yield
         await to_thread.run_sync(engine.stop)
@@ -87,7 +89,7 @@ def make_app(site: Site, engine: Engine) -> ASGIApp:
 
     app = FastAPI(title="Sonde", openapi_url=None, docs_url=None, redoc_url=None, lifespan=lifespan)
     doors = _doors(site, engine)
-    webhook = ApiDoor(WEBHOOK_CAP, hot=partial(_webhook, site, engine))
+    webhook = HotDoor(WEBHOOK_CAP, site.db, partial(_webhook, site, engine))
     app.add_middleware(CollapseSlashes)
     app.mount(PREFIX.rstrip("/"), _api(doors))
     for path in OLD_PATHS:
@@ -100,27 +102,27 @@ def make_app(site: Site, engine: Engine) -> ASGIApp:
     _add_pages(app, site, engine)
     app.add_exception_handler(HTTPException, _not_routed)
     app.add_exception_handler(Exception, _crashed)
-    return Lane(app, {("POST", WEBHOOKS): webhook} | {at: doors[at] for at in doors if _is_hot(at)})
-
-
-def _doors(site: Site, engine: Engine) -> dict[tuple[str, str], ApiDoor]:
-    """The door of each route of the API, by method and path."""
-    method, path, exchange = EXCHANGE
-    doors = {(method, PREFIX + path): ApiDoor(cap_of(path), hot=partial(exchange, site.trust))}
-    for route in ROUTES:
-        hot = partial(_hot, site, route) if isinstance(route, HotRoute) else None
-        handler = None if isinstance(route, HotRoute) else partial(_authorized, site, engine, route)
-        doors[route.method, PREFIX + route.path] = ApiDoor(cap_of(route.path), handler=handler, hot=hot)
-    return doors
-
-
-def _is_hot(at: tuple[str, str]) -> bool:
-    return at == (EXCHANGE[0], PREFIX + EXCHANGE[1]) or any(
-        isinstance(route, HotRoute) and (route.method, PREFIX + route.path) == at for route in ROUTES
+    return Lane(
+        app, {("POST", WEBHOOKS): webhook} | {at: door for at, door in doors.items() if isinstance(door, HotDoor)}
     )
 
 
-def _api(doors: Mapping[tuple[str, str], ApiDoor]) -> Router:
+def _doors(site: Site, engine: Engine) -> dict[tuple[str, str], ApiDoor | HotDoor]:
+    """The door of each route of the API, by method and path."""
+    method, path, exchange = EXCHANGE
+    doors: dict[tuple[str, str], ApiDoor | HotDoor] = {
+        (method, PREFIX + path): HotDoor(cap_of(path), site.db, partial(exchange, site.trust))
+    }
+    for route in ROUTES:
+        doors[route.method, PREFIX + route.path] = (
+            HotDoor(cap_of(route.path), site.db, partial(_hot, site, route))
+            if isinstance(route, HotRoute)
+            else ApiDoor(cap_of(route.path), partial(_authorized, site, engine, route))
+        )
+    return doors
+
+
+def _api(doors: Mapping[tuple[str, str], ApiDoor | HotDoor]) -> Router:
     """Everything below `/api/v1`, by itself: no page, whatever its path, answers a client of the API."""
     by_path: dict[str, dict[str, ASGIApp]] = {}
     for (method, path), door in doors.items():
@@ -147,20 +149,20 @@ def _add_pages(app: FastAPI, site: Site, engine: Engine) -> None:
         app.add_route(path, pages.page(door, handlers), methods=list(handlers))
 
 
-async def _hot(site: Site, route: HotRoute, call: Call) -> Reply:
+def _hot(site: Site, route: HotRoute, call: Call, *, may_wait: bool) -> Ask:
     given, ring = call.headers.get("authorization", ""), site.trust.ring
     try:
-        who = auth.claimant(given, route.permission, ring.known)
-    except KeyError:  # the key of another replica, or of nobody: the database knows
-        who = await to_thread.run_sync(auth.claimant, given, route.permission, ring.secret)
+        who = auth.claimant(given, route.permission, ring.secret if may_wait else ring.known)
+    except KeyError as error:  # the key of another replica, or of nobody: the database knows
+        raise MustWaitError from error
     try:
         request = decode(route.body, call.body)
-    except RefusedError:
-        await to_thread.run_sync(
-            _permitted, site, route.permission, call
-        )  # a stranger hears that he is one, and no more
+    except RefusedError as error:
+        if not may_wait:
+            raise MustWaitError from error
+        _permitted(site, route.permission, call)  # a stranger hears that he is one, and no more
         raise
-    return await route.handler(site.db, who, request)
+    return route.handler(who, request)
 
 
 def _permitted(site: Site, permission: Permission, call: Call) -> Actor:
@@ -182,10 +184,14 @@ def _authorized(site: Site, engine: Engine, route: ApiRoute | GitHubRoute, call:
     return reply
 
 
-async def _webhook(site: Site, engine: Engine, call: Call) -> Reply:
-    reply = await webhooks.github(site.db, site.settings.github_webhook_secret, call)
-    engine.arrived()
-    return reply
+def _webhook(site: Site, engine: Engine, call: Call, *, may_wait: bool) -> Ask:
+    ask = webhooks.github(site.settings.github_webhook_secret, call, may_wait=may_wait)
+
+    def stored(told: Any) -> Reply:
+        engine.arrived()
+        return ask.reply(told)
+
+    return replace(ask, reply=stored)
 
 
 async def _healthz(_: Request) -> Response:

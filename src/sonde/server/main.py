@@ -12,12 +12,12 @@ import click
 import uvicorn
 from pydantic import ValidationError
 
-from sonde.server import start
+from sonde.server import hot, start
 from sonde.server.app import make_app
 from sonde.server.engine import Engine
 from sonde.server.kernel import log as logs
 from sonde.server.kernel.log import log
-from sonde.server.kernel.patience import PatientProtocol
+from sonde.server.kernel.quick import quick
 from sonde.server.settings import Settings
 from sonde.server.web import signin
 from sonde.server.wiring import Site
@@ -46,9 +46,7 @@ def serve(listen: str | None, data_dir: str | None) -> None:
     given = {name: value for name, value in (("listen", listen), ("data_dir", data_dir)) if value is not None}
     settings = load(given)
     start.check_settings(settings)
-    logs.configure(
-        json_lines=not sys.stderr.isatty() if settings.log_json is None else settings.log_json, level=settings.log_level
-    )
+    logs.configure(json_lines=settings.writes_json, level=settings.log_level)
     with start.data_folder(settings):
         _run(settings)
 
@@ -76,6 +74,9 @@ def _serve(site: Site) -> None:
     gc.freeze()  # what is loaded by now stays: looking through it again and again would stop every thread for 50 ms
     gc.set_threshold(10_000, 5, 1_000)  # young ones often, all of them hardly ever
     start.open_database(site.db)
+    site.db.write_elsewhere(
+        hot.starter(settings.url_of_database, json_lines=settings.writes_json, level=settings.log_level)
+    )
     sock = start.listen(settings)
     engine = Engine(site.loop, poll=settings.poll_seconds, body_days=settings.delivery_body_days)
     app = make_app(site, engine)
@@ -92,7 +93,7 @@ def _serve(site: Site) -> None:
     log.info("server.starting", address=address, database=site.db.dialect, pid=os.getpid())
     config = uvicorn.Config(
         app,
-        http=PatientProtocol,
+        http=quick(app.doors),
         ws="none",
         log_config=None,
         access_log=False,

@@ -1,5 +1,6 @@
 """The server's settings: the only reader of the environment."""
 
+import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -53,6 +54,11 @@ class Settings(BaseSettings):
     def url_of_database(self) -> str:
         """`SONDE_DATABASE_URL`, or an SQLite file in the data folder."""
         return self.database_url or f"sqlite:///{self.data_dir / 'sonde.sqlite'}"
+
+    @property
+    def writes_json(self) -> bool:
+        """Whether log lines are JSON: as `SONDE_LOG_JSON` says, else where no terminal shows them."""
+        return not sys.stderr.isatty() if self.log_json is None else self.log_json
 
     @property
     def host(self) -> str:

@@ -1,7 +1,7 @@
 """The composition root: what answers which request, which event goes where, how each effect is sent. Tables to read."""
 
 import ssl
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -29,6 +29,7 @@ from sonde.server.instances import api as instances
 from sonde.server.instances import pages as instance_pages
 from sonde.server.jobs import Loop
 from sonde.server.kernel.db import Database
+from sonde.server.kernel.door import Ask
 from sonde.server.kernel.http import Call, Reply
 from sonde.server.kernel.tls import outgoing
 from sonde.server.locks import api as locks
@@ -100,7 +101,7 @@ class HotRoute:
     path: str
     permission: Permission
     body: type[WireObject]
-    handler: Callable[[Database, Claimant, Any], Awaitable[Reply]]
+    handler: Callable[[Claimant, Any], Ask]
 
     def __post_init__(self) -> None:
         _declared(self.path, self.permission)

@@ -8,6 +8,7 @@ import binascii
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
@@ -43,8 +44,7 @@ def parse(compact: str) -> Jws:
     parts = compact.split(".")
     if len(parts) != 3:
         raise TokenRefusedError("it is not a signed JWT of three parts")
-    header, payload, signature = (_decode(part) for part in parts)
-    return Jws(_kid(json_object(header)), payload, f"{parts[0]}.{parts[1]}".encode(), signature)
+    return Jws(_kid(parts[0]), _decode(parts[1]), f"{parts[0]}.{parts[1]}".encode(), _decode(parts[2]))
 
 
 def check(jws: Jws, key: RSAPublicKey) -> None:
@@ -55,7 +55,9 @@ def check(jws: Jws, key: RSAPublicKey) -> None:
         raise TokenRefusedError("its signature does not fit the issuer's key") from error
 
 
-def _kid(header: Mapping[str, Any]) -> str:
+@lru_cache(256)  # an issuer's tokens begin alike, all that one key signed
+def _kid(part: str) -> str:
+    header = json_object(_decode(part))
     if header.get("alg") != "RS256":
         raise TokenRefusedError("its algorithm is not RS256")
     if unknown := set(header) - HEADER_FIELDS:
@@ -81,7 +83,7 @@ def _decode(part: str) -> bytes:
 def json_object(raw: bytes) -> Mapping[str, Any]:
     """Bytes of a token as a JSON object without a name that occurs twice. Raises TokenRefusedError."""
     try:
-        value = json.loads(raw.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
+        value = _STRICT.decode(raw.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise TokenRefusedError("a part of it is not a JSON object") from error
     if not isinstance(value, dict):
@@ -98,6 +100,9 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(name: str) -> None:
     raise ValueError(name)
+
+
+_STRICT = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant)
 
 
 def rsa_keys(entries: Sequence[Any]) -> Mapping[str, RSAPublicKey]:

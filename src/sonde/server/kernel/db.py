@@ -1,12 +1,16 @@
 """One schema, two databases: SQLite embedded, PostgreSQL for replicas. Two ways to write and no third.
 
-`with db.write("point") as tx` is one visible transaction. The other way goes through one writer thread that commits for
-many (`kernel/writer.py`): `db.grouped(write, item)` for the hot ones, whose statements take all items at once (inbox,
-exchange, locks), `db.submit("point", fn)` for other short writes; on PostgreSQL such a closure has a transaction of its own.
+`with db.write("point") as tx` is one visible transaction. The other way commits for many: `db.grouped(write, item)` for the hot
+writes, whose statements take all items at once (inbox, exchange, locks) and which `sonde serve` hands to processes of their own
+(`kernel/writer_process.py`); `db.submit("point", fn)` for other short ones, by one thread (`kernel/writer.py`). On PostgreSQL such
+a closure has a transaction of its own.
 Time inside a transaction is the database's (`tx.now`), so that replicas agree whatever their own clocks say (reliability.md
 §4 rule 3).
 """
 
+import asyncio
+import fcntl
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -17,9 +21,11 @@ from typing import Any, TypeVar
 from sqlalchemy import URL, Connection, Engine, MetaData, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
+from sonde.server.kernel.grouped import TRIES, Grouped, collided
 from sonde.server.kernel.points import reached
 from sonde.server.kernel.tx import Tx
-from sonde.server.kernel.writer import TRIES, Grouped, Writer, collided
+from sonde.server.kernel.writer import Writer
+from sonde.server.kernel.writer_process import Start, WriterProcess, Writers
 
 __all__ = ["Database", "DatabaseUrlError", "Grouped", "Tx", "metadata"]
 T = TypeVar("T")
@@ -40,6 +46,7 @@ _CLOCK = {
 }
 
 
+WRITERS = 2  # processes beside a server on PostgreSQL: one asks while the other waits for its answer
 DRIVERS = {
     "sqlite": "sqlite",
     "sqlite+pysqlite": "sqlite",
@@ -78,7 +85,9 @@ class Database:
         self._read_at = 0.0, 0  # by our monotonic clock, and what the database's clock said then
         self._writer_lock = threading.Lock()
         self._writing = 0  # the thread that holds the lock
+        self._turn: int | None = None  # SQLite: the file on which our processes wait for their turn to write
         self._writer = Writer(self.write)
+        self._hot: Writer | Writers = self._writer
         self._closures: dict[str, Grouped[Any, Any]] = {}
         self._pool = ThreadPoolExecutor(16, thread_name_prefix="db") if self.dialect != "sqlite" else None
         self.engine = (
@@ -96,7 +105,14 @@ class Database:
         def _pragmas(connection: Any, record: Any) -> None:
             del record
             connection.isolation_level = None  # we say BEGIN ourselves; pysqlite would delay it
-            for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000"):
+            for pragma in (
+                "journal_mode=WAL",
+                "synchronous=FULL",
+                "foreign_keys=ON",
+                "busy_timeout=10000",
+                "temp_store=MEMORY",
+                "cache_size=-16000",
+            ):
                 connection.execute(f"PRAGMA {pragma}")
 
         @event.listens_for(engine, "begin")
@@ -143,7 +159,7 @@ class Database:
 
     @contextmanager
     def _exclusive(self) -> Iterator[None]:
-        # SQLite has one writer; waiting on our own lock is fair and costs no polling, other processes wait on the file
+        # SQLite has one writer, and would poll for its turn; our threads wait on the lock, our processes on the file
         if self.dialect != "sqlite":
             yield
             return
@@ -152,11 +168,21 @@ class Database:
                 "a write transaction inside a write transaction of the same thread would wait for itself"
             )
         with self._writer_lock:
+            turn = self._turn_file()
             self._writing = threading.get_ident()
+            fcntl.flock(turn, fcntl.LOCK_EX)
             try:
                 yield
             finally:
+                fcntl.flock(turn, fcntl.LOCK_UN)
                 self._writing = 0
+
+    def _turn_file(self) -> int:
+        """A file beside the database, which none of SQLite's own locks lie on. A process that dies gives it up."""
+        if self._turn is None:
+            self.engine.connect().close()  # where there can be no database, SQLite says so best
+            self._turn = os.open(f"{self.engine.url.database}-turn", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        return self._turn
 
     def submit(self, point: str, run: Callable[[Tx], T]) -> "Future[T]":
         """Run `run(tx)` in a write transaction soon; the future resolves after the commit, never before.
@@ -171,14 +197,32 @@ class Database:
         """Ask for a hot write from a thread. It shares its transaction with all who ask for the same at the time."""
         return self._writer.ask(write, item)
 
-    async def grouped(self, write: Grouped[A, R], item: A) -> R:
-        """Ask for a hot write from the event loop; returns or raises after the commit."""
-        return await self._writer.asked(write, item)
+    def grouped(self, write: Grouped[A, R], item: A) -> "asyncio.Future[R]":
+        """Ask for a hot write from the event loop; the future resolves after the commit."""
+        return self._hot.asked(write, item)
+
+    def write_elsewhere(self, start: Start) -> None:
+        """From now on hot writes are run by processes that `start` makes (`kernel/writer_process.py`); SQLite takes one."""
+        count = 1 if self.dialect == "sqlite" else WRITERS
+        self._hot = Writers([WriterProcess(start, self.heard) for _ in range(count)])
+
+    def open_writers(self) -> None:
+        """From the event loop: start those processes, so that the first who asks does not wait for it."""
+        if isinstance(self._hot, Writers):
+            self._hot.open()
+
+    def heard(self, now: int) -> None:
+        """Another process of ours read the database's clock just now."""
+        self._read_at = time.monotonic(), now
+
+    def last_read(self) -> int:
+        """What the database's clock said when it was last read here."""
+        return self._read_at[1]
 
     @property
     def asked(self) -> int:
         """How many hot writes were asked for since the start."""
-        return self._writer.count
+        return self._hot.count
 
     def _alone(self, point: str, run: Callable[[Tx], T]) -> T:
         for _ in range(TRIES - 1):
@@ -193,10 +237,14 @@ class Database:
 
     def close(self) -> None:
         """Finish what was submitted, then close every connection."""
+        self._hot.close()
         self._writer.close()
         if self._pool:
             self._pool.shutdown(wait=True)
         self.engine.dispose()
+        if self._turn is not None:
+            os.close(self._turn)
+            self._turn = None
 
 
 def _each(tx: Tx, closures: Sequence[Callable[[Tx], Any]]) -> list[Any]:

@@ -3,13 +3,19 @@
 `Lane` lets the hottest paths through to their doors before any routing; every other path is the framework's.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
 from anyio import to_thread
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from sonde.server.kernel.db import Database
+from sonde.server.kernel.grouped import Grouped
 from sonde.server.kernel.http import (
     Answer,
     Call,
@@ -26,49 +32,116 @@ from sonde.server.kernel.log import traced
 
 PREFIX = "/api/v1/"
 Handler = Callable[[Call], Reply]
-HotHandler = Callable[[Call], Awaitable[Reply]]
 
 
 class ApiDoor:
-    """One endpoint. `handler` runs on a worker thread, `hot` in its stead on the event loop, which it must not hold up."""
+    """One endpoint, whose `handler` runs on a worker thread."""
 
-    def __init__(self, cap: int, *, handler: Handler | None = None, hot: HotHandler | None = None) -> None:
-        self._cap, self._handler, self._hot = cap, handler, hot
+    def __init__(self, cap: int, handler: Handler) -> None:
+        self._cap, self._handler = cap, handler
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; whatever goes wrong becomes an envelope here."""
         trace_id = new_trace_id()
-        asked = f"{scope['method']} {scope['path'].removeprefix(PREFIX)}"  # its URL trusts the Host header
         traced(trace_id)
         try:
             call = await _call(scope, receive, self._cap, trace_id)
-            answer = await self._answer(call, asked)
+            answer = await to_thread.run_sync(_answered, self._handler, call)
         except Exception as error:  # noqa: BLE001 - the one place where whatever went wrong becomes an envelope
-            answer = answer_for(error, trace_id=trace_id, request=asked)
+            answer = answer_for(error, trace_id=trace_id, request=asked(scope["method"], scope["path"]))
         await deliver(answer, send)
 
-    async def _answer(self, call: Call, asked: str) -> Answer:
-        if self._hot:
-            return success(await self._hot(call), trace_id=call.trace_id, request=asked)
-        assert self._handler is not None  # noqa: S101 - one of the two is given
-        return await to_thread.run_sync(_answered, self._handler, call, asked)
+
+@dataclass(frozen=True)
+class Ask:
+    """What a hot request asks of the database, and the reply that its answer makes; `reply` may raise RefusedError."""
+
+    write: Grouped[Any, Any]
+    item: Any
+    reply: Callable[[Any], Reply]
 
 
-def _answered(handler: Handler, call: Call, asked: str) -> Answer:
+class MustWaitError(Exception):
+    """What was asked needs a file, the network or the database first: again on a thread, which may wait."""
+
+
+class HotHandler(Protocol):
+    """Says what a request asks. On the event loop it may not wait, and raises MustWaitError where it would have to."""
+
+    def __call__(self, call: Call, *, may_wait: bool) -> Ask: ...
+
+
+class HotDoor:
+    """One of the hottest endpoints: answered on the event loop, out of a grouped write."""
+
+    def __init__(self, cap: int, db: Database, handler: HotHandler) -> None:
+        self._cap, self._db, self._handler = cap, db, handler
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request that came by the framework, or that must wait for something."""
+        trace_id = new_trace_id()
+        traced(trace_id)
+        try:
+            call = await _call(scope, receive, self._cap, trace_id)
+            try:
+                ask = self._handler(call, may_wait=False)
+            except MustWaitError:
+                ask = await to_thread.run_sync(partial(self._handler, call, may_wait=True))
+            answer = self._answer(ask, call, await self._db.grouped(ask.write, ask.item))
+        except Exception as error:  # noqa: BLE001 - the one place where whatever went wrong becomes an envelope
+            answer = answer_for(error, trace_id=trace_id, request=asked(scope["method"], scope["path"]))
+        await deliver(answer, send)
+
+    def quickly(self, call: Call, tell: Callable[[Answer], None]) -> None:
+        """Answer one request without a task of its own; `tell` gets the answer, soon. Raises MustWaitError."""
+        try:
+            ask = self._handler(call, may_wait=False)
+        except MustWaitError:
+            raise
+        except Exception as error:  # noqa: BLE001 - as above
+            tell(_failure(call, error))
+            return
+        future = self._db.grouped(ask.write, ask.item)
+        future.add_done_callback(partial(self._told, ask, call, tell))
+
+    def _told(self, ask: Ask, call: Call, tell: Callable[[Answer], None], future: "asyncio.Future[Any]") -> None:
+        traced(call.trace_id)
+        try:
+            answer = self._answer(ask, call, future.result())
+        except Exception as error:  # noqa: BLE001 - as above
+            answer = _failure(call, error)
+        tell(answer)
+
+    @staticmethod
+    def _answer(ask: Ask, call: Call, told: Any) -> Answer:
+        return success(ask.reply(told), trace_id=call.trace_id, request=asked(call.method, call.path))
+
+
+def _failure(call: Call, error: Exception) -> Answer:
+    traced(call.trace_id)
+    return answer_for(error, trace_id=call.trace_id, request=asked(call.method, call.path))
+
+
+def asked(method: str, path: str) -> str:
+    """How answers name a request: not by its URL, which trusts the Host header."""
+    return f"{method} {path.removeprefix(PREFIX)}"
+
+
+def _answered(handler: Handler, call: Call) -> Answer:
     """A handler's reply as bytes, on the worker's thread: the instances of a repository are megabytes."""
-    answer = success(handler(call), trace_id=call.trace_id, request=asked)
+    answer = success(handler(call), trace_id=call.trace_id, request=asked(call.method, call.path))
     return zipped(answer) if accepts_gzip(call.headers.get("accept-encoding", "")) else answer
 
 
 class Lane:
     """`doors` by method and exact path are asked before `app`."""
 
-    def __init__(self, app: ASGIApp, doors: Mapping[tuple[str, str], ASGIApp]) -> None:
-        self.app, self._doors = app, doors
+    def __init__(self, app: ASGIApp, doors: Mapping[tuple[str, str], "HotDoor"]) -> None:
+        self.app, self.doors = app, doors
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request; a path that is not spelled exactly finds the same door by the routes."""
-        door = self._doors.get((scope["method"], scope["path"])) if scope["type"] == "http" else None
+        door = self.doors.get((scope["method"], scope["path"])) if scope["type"] == "http" else None
         await (door or self.app)(scope, receive, send)
 
 

@@ -71,10 +71,18 @@ class RefusedError(Exception):
         super().__init__(message)
         self.status, self.tag, self.message, self.context, self.data = status, tag, message, context, data
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _refused, (self.status, self.tag, self.message, self.context, self.data)
+
     @classmethod
     def bad(cls, message: str) -> "RefusedError":
         """400."""
         return cls(400, ErrorTag.BAD_REQUEST, message)
+
+
+def _refused(status: int, tag: ErrorTag, message: str, context: Any, data: Any) -> RefusedError:
+    """A refusal that was said in another process."""
+    return RefusedError(status, tag, message, context=context, data=data)
 
 
 PIECE = 64 * 1024  # bytes of JSON that are built in one go, and may be read twice: a millisecond at most
@@ -329,7 +337,7 @@ def success(reply: Reply, *, trace_id: str, request: str) -> Answer:
 
 def answer_for(error: BaseException, *, trace_id: str, request: str) -> Answer:
     """The envelope of anything that went wrong: a refusal, a database that cannot be written, a bug."""
-    refusal = error if isinstance(error, RefusedError) else _unexpected(error)
+    refusal = refusal_of(error)
     body = Envelope(
         success=False,
         status=refusal.status,
@@ -364,7 +372,10 @@ def unavailable(error: BaseException) -> bool:
     return isinstance(error, OperationalError) or error.connection_invalidated or state == READ_ONLY
 
 
-def _unexpected(error: BaseException) -> RefusedError:
+def refusal_of(error: BaseException) -> RefusedError:
+    """What the client hears of anything that went wrong; what was not foreseen is logged."""
+    if isinstance(error, RefusedError):
+        return error
     if isinstance(error, ClientDisconnect):
         log.info("request.broken_off")
         return _bad("the connection ended before it was complete")

@@ -85,6 +85,7 @@ CRASH_POINTS: Mapping[str, Point] = {
 class _Armed:
     crash_at: str
     trace_to: str
+    server: int = 0  # a process that is to die with this one
 
     @property
     def watched(self) -> bool:
@@ -97,6 +98,11 @@ _armed = _Armed(os.environ.get("SONDE_CRASH_AT", ""), os.environ.get("SONDE_TRAC
 def arm(*, crash_at: str = "", trace_to: str = "") -> None:
     """What the SONDE_CRASH_* variables say at start, for a test's own process."""
     _armed.crash_at, _armed.trace_to = crash_at, trace_to
+
+
+def belongs_to(server: int) -> None:
+    """This process is a part of that one, which dies at a crash point too."""
+    _armed.server = server
 
 
 class UnknownPointError(LookupError):
@@ -113,4 +119,6 @@ def reached(point: str, side: str) -> None:
         with Path(_armed.trace_to).open("a") as file:
             file.write(f"{point}:{side}\n")
     if _armed.crash_at == f"{point}:{side}":
+        if _armed.server:
+            os.kill(_armed.server, signal.SIGKILL)
         os.kill(os.getpid(), signal.SIGKILL)

@@ -1,44 +1,21 @@
-"""The one thread that commits many hot writes together: one transaction, one look at the clock, one fsync for all of them.
+"""The one thread that runs grouped writes where the server is not a process of its own: tests, and closures of `db.submit`.
 
-A `Grouped` write answers many askers at once; whatever was asked while the last transaction was committing goes into the
-next. Nobody is answered before the commit. Where a transaction raises, nothing of it stands, and each asker's part is run
-again alone, so that one mistake is only its maker's.
+Whatever was asked while the last transaction was committing goes into the next (`kernel/grouped.py`).
 """
 
 import asyncio
 import queue
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy.exc import DBAPIError
-
-from sonde.server.kernel.http import unavailable
-from sonde.server.kernel.tx import Tx
+from sonde.server.kernel.grouped import BATCH, Begin, Grouped, answers
 
 A = TypeVar("A")
 R = TypeVar("R")
-BATCH = 256  # what may share one commit
-TRIES = 5  # of a write that PostgreSQL chose as the victim of a collision (reliability.md F7)
-COLLIDED = frozenset({"40001", "40P01"})  # serialization failure, deadlock: nothing of the transaction stands
-
-Begin = Callable[[str], AbstractContextManager[Tx]]
-
-
-@dataclass(frozen=True)
-class Grouped(Generic[A, R]):
-    """A hot write. `run` answers what was asked, item by item; an answer that is an exception is raised to its asker.
-
-    `run` must not act on the world outside, and it must take rows in one order whoever asks (replicas do the same at once).
-    `prepare` does for an item what needs no transaction, so that nobody waits for it with the database in hand.
-    """
-
-    point: str
-    run: Callable[[Tx, Sequence[A]], Sequence[R | Exception]]
-    prepare: Callable[[A], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -73,8 +50,8 @@ class Writer:
         self._queue.put([Asked(write, item, future)])
         return future
 
-    async def asked(self, write: Grouped[A, R], item: A) -> R:
-        """From a coroutine. What one turn of its loop asks goes to the thread at once: handing over is what costs."""
+    def asked(self, write: Grouped[A, R], item: A) -> "asyncio.Future[R]":
+        """From an event loop. What one turn of its loop asks goes to the thread at once: handing over is what costs."""
         self._start()
         self.count += 1
         loop = asyncio.get_running_loop()
@@ -85,7 +62,7 @@ class Writer:
         else:
             self._ticks[loop] = [asked]
             loop.call_soon(self._hand_over, loop)
-        return await future
+        return future
 
     def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
         self._queue.put(self._ticks.pop(loop))
@@ -107,32 +84,8 @@ class Writer:
                     break
                 batch.extend(following)
             for asked in _by_write(batch):
-                _answer(self._together(asked))
-
-    def _together(self, asked: Sequence[Asked]) -> list[Answer]:
-        try:
-            return self._transaction(asked)
-        except Exception as error:  # noqa: BLE001 - whoever waits must hear why nothing was committed
-            if len(asked) > 1 and not unavailable(error):
-                return [answer for one in asked for answer in self._together([one])]
-            return [(one, error) for one in asked]
-
-    def _transaction(self, asked: Sequence[Asked]) -> list[Answer]:
-        write, items = asked[0].write, [one.item for one in asked]
-        if write.prepare:
-            for item in items:
-                write.prepare(item)
-        for _ in range(TRIES - 1):
-            try:
-                with self._begin(write.point) as tx:
-                    answers = write.run(tx, items)
-                return list(zip(asked, answers, strict=True))
-            except DBAPIError as error:
-                if not collided(error):
-                    raise
-        with self._begin(write.point) as tx:
-            answers = write.run(tx, items)
-        return list(zip(asked, answers, strict=True))
+                told = answers(self._begin, asked[0].write, [one.item for one in asked])
+                _answer(list(zip(asked, told, strict=True)))
 
     def close(self) -> None:
         """Answer what was asked, then end the thread."""
@@ -142,11 +95,6 @@ class Writer:
             self._thread = None
 
 
-def collided(error: DBAPIError) -> bool:
-    """Whether PostgreSQL undid the transaction since it met another; tried again it may go well."""
-    return getattr(error.orig, "sqlstate", None) in COLLIDED
-
-
 def _by_write(batch: Iterable[Asked]) -> Iterable[list[Asked]]:
     groups: dict[int, list[Asked]] = {}
     for asked in batch:
@@ -154,10 +102,10 @@ def _by_write(batch: Iterable[Asked]) -> Iterable[list[Asked]]:
     return groups.values()
 
 
-def _answer(answers: Sequence[Answer]) -> None:
+def _answer(told: Sequence[Answer]) -> None:
     """Threads at once; coroutines with one call for each loop, which is what wakes it."""
     waiting: dict[asyncio.AbstractEventLoop, list[Answer]] = {}
-    for asked, answer in answers:
+    for asked, answer in told:
         if asked.loop is None:
             _settle([(asked, answer)])
         else:
@@ -167,8 +115,8 @@ def _answer(answers: Sequence[Answer]) -> None:
             loop.call_soon_threadsafe(_settle, mine)
 
 
-def _settle(answers: Sequence[Answer]) -> None:
-    for asked, answer in answers:
+def _settle(told: Sequence[Answer]) -> None:
+    for asked, answer in told:
         if asked.future.done():  # its client went away
             continue
         if isinstance(answer, Exception):

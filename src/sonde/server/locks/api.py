@@ -1,15 +1,17 @@
 """`POST` and `DELETE /api/v1/locks`."""
 
 from dataclasses import replace
+from functools import partial
 
 from sonde.server.auth.model import Actor, Claimant
 from sonde.server.auth.service import repository_for
 from sonde.server.kernel.db import Database
+from sonde.server.kernel.door import Ask
 from sonde.server.kernel.http import Call, RefusedError, Reply, decode
 from sonde.server.kernel.log import log
 from sonde.server.locks import service, store
 from sonde.server.locks.decide import described
-from sonde.server.locks.model import MAX_KEYS, Granted, Held, LockRow, NotReleased
+from sonde.server.locks.model import MAX_KEYS, Granted, Held, LockRow, NotReleased, Released
 from sonde.wire.codec import to_json
 from sonde.wire.envelope import ErrorTag
 from sonde.wire.locks import (
@@ -40,13 +42,17 @@ def answer(lock: LockRow, workspace_id: str) -> LockAnswer:
     )
 
 
-async def lock(db: Database, who: Claimant, request: LockRequest) -> Reply:
+def lock(who: Claimant, request: LockRequest) -> Ask:
     """Take a lock: 200, or 409 with holder, until when and the holder's message (rulings 1, 2)."""
     wanted = service.Wanted(who, request.key, request.ttl, request.message or "")
-    actor, result = await db.grouped(service.ACQUIRE, wanted)
+    return Ask(service.ACQUIRE, wanted, partial(_taken, request.key))
+
+
+def _taken(key: str, told: tuple[Actor, Granted | Held]) -> Reply:
+    actor, result = told
     if isinstance(result, Held):
         raise _conflict(result.lock)
-    return _granted(result, actor, request.key)
+    return _granted(result, actor, key)
 
 
 def lock_all(db: Database, actor: Actor, call: Call) -> Reply:
@@ -133,12 +139,16 @@ def _seen(lock: LockRow, now: int) -> LockSeen:
     )
 
 
-async def unlock(db: Database, who: Claimant, request: UnlockRequest) -> Reply:
+def unlock(who: Claimant, request: UnlockRequest) -> Ask:
     """Give a lock back: 200, 404 where there is none, 409 where it is not the asker's to end."""
-    _, result = await db.grouped(service.RELEASE, service.Given(who, request.key))
+    return Ask(service.RELEASE, service.Given(who, request.key), partial(_ended, request.key))
+
+
+def _ended(key: str, told: tuple[Actor, Released | NotReleased]) -> Reply:
+    _, result = told
     if isinstance(result, NotReleased):
         if result.absent:
             raise RefusedError(404, ErrorTag.LOCK_NOT_FOUND, result.because)
         raise RefusedError(409, ErrorTag.LOCK_CONFLICT, result.because)
-    log.info("lock.released", key=request.key, fence=result.lock.fence, kind=result.kind)
+    log.info("lock.released", key=key, fence=result.lock.fence, kind=result.kind)
     return Reply({})

@@ -5,8 +5,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from anyio import to_thread
-
 from sonde.server.github import events
 from sonde.server.github.signature import genuine
 from sonde.server.kernel.db import Database, Grouped, Tx
@@ -18,7 +16,6 @@ from sonde.wire.envelope import ErrorTag
 
 ATTEMPTS = 5
 SLICE = 0.01  # seconds that a group of deliveries may keep the database from those who wait to be accepted
-LARGE = 256 * 1024  # bytes of a body over which the event loop leaves the work to a thread
 
 
 @dataclass(frozen=True)
@@ -38,22 +35,12 @@ class Done:
 Handler = Callable[[Tx, object], Done | Ignored]
 
 
-async def receive(db: Database, secret: str, headers: Mapping[str, str], body: bytes) -> bool:
-    """Check the signature over the raw bytes and store the delivery; returns whether it is new.
-
-    Raises RefusedError: 401 for a signature that does not fit (nothing is stored), 400 for a request that is no webhook,
-    503 where no secret is configured.
-    """
-    if len(body) > LARGE:
-        arrived = await to_thread.run_sync(accepted, secret, headers, body)
-        await to_thread.run_sync(arrived.pack)
-    else:
-        arrived = accepted(secret, headers, body)
-    return await db.grouped(RECEIVE, arrived)
-
-
 def accepted(secret: str, headers: Mapping[str, str], body: bytes) -> store.Arrived:
-    """A webhook as a row of the inbox, once it is known to be genuine. Raises RefusedError as `receive` does."""
+    """A webhook as a row of the inbox, once its signature was checked over the raw bytes.
+
+    Raises RefusedError: 401 for a signature that does not fit, 400 for a request that is no webhook, 503 where no secret is
+    configured.
+    """
     if not secret:
         raise RefusedError(
             503,

@@ -1,0 +1,230 @@
+"""Grouped writes in a process of their own, so that who accepts requests and who commits them do not take turns.
+
+Two threads of one process would: one interpreter runs one thread at a time (ADR 2). The two ends of a socket pair speak in
+frames, a length and a pickle; nobody else can write there. The server's end is a part of its event loop, the writer's end one
+thread that reads, commits and answers. Whatever came while it was committing shares the next commit.
+"""
+
+import asyncio
+import pickle
+import socket
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from operator import attrgetter
+from typing import Any, TypeVar
+
+from sonde.server.kernel.grouped import BATCH, Begin, Grouped, answers
+from sonde.server.kernel.http import RefusedError, refusal_of
+from sonde.server.kernel.log import log
+from sonde.wire.envelope import ErrorTag
+
+A = TypeVar("A")
+R = TypeVar("R")
+HEAD = 8  # bytes of a frame's length
+CHUNK = 1 << 20  # bytes read at a time
+SOME = 8  # that are worth a frame while the loop is still reading others
+PATIENCE = 30.0  # seconds that a writer gets to finish when the server ends
+
+Asked = tuple[int, str, Any]  # a number for the answer, the write's crash point, the item
+Told = tuple[int, Any]
+Start = Callable[[socket.socket], "subprocess.Popen[bytes]"]  # runs a writer on that end of a socket pair
+
+
+class Frames:
+    """Bytes as they come, cut into what was sent."""
+
+    def __init__(self) -> None:
+        self._bytes = bytearray()
+
+    def add(self, data: bytes) -> list[Any]:
+        """The frames that are whole by now."""
+        self._bytes += data
+        whole, start = [], 0
+        while len(self._bytes) - start >= HEAD:
+            end = start + HEAD + int.from_bytes(self._bytes[start : start + HEAD])
+            if end > len(self._bytes):
+                break
+            with memoryview(self._bytes) as view:
+                whole.append(pickle.loads(view[start + HEAD : end]))  # noqa: S301 - from our own other half
+            start = end
+        del self._bytes[:start]
+        return whole
+
+
+def framed(what: Any) -> bytes:
+    """One frame."""
+    body = pickle.dumps(what, pickle.HIGHEST_PROTOCOL)
+    return len(body).to_bytes(HEAD) + body
+
+
+class WriterProcess(asyncio.Protocol):
+    """The server's end. `start` runs a writer on the other end of a socket pair; `heard` is told the database's clock.
+
+    A writer that dies is replaced when somebody asks again. Who waited for it hears 503: whether his write stands is not
+    known, and his next try will tell, since every hot write may be repeated.
+    """
+
+    def __init__(self, start: Start, heard: Callable[[int], None]) -> None:
+        self._start, self._heard = start, heard
+        self._socket: socket.socket | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._channel: asyncio.WriteTransport | None = None
+        self._opening: asyncio.Task[None] | None = None
+        self._waiting: dict[int, asyncio.Future[Any]] = {}
+        self._tick: list[Asked] = []
+        self._frames = Frames()
+        self.count = 0  # of what was asked
+
+    @property
+    def busy(self) -> int:
+        """How many wait for an answer."""
+        return len(self._waiting)
+
+    def asked(self, write: Grouped[A, R], item: A) -> "asyncio.Future[R]":
+        """What one turn of the loop asks goes over in a frame or two: as soon as there is some, or nothing more comes."""
+        self.count += 1
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[R] = loop.create_future()
+        if not self._tick:
+            loop.call_soon(self._hand_over)
+        self._tick.append((self.count, write.point, item))
+        self._waiting[self.count] = future
+        if len(self._tick) >= SOME and self._channel:
+            self._hand_over()
+        return future
+
+    def _hand_over(self) -> None:
+        if self._channel is None:
+            self.open()
+        elif self._tick:
+            self._channel.write(framed(self._tick))
+            self._tick = []
+
+    def open(self) -> None:
+        """Start a writer, unless one is there. Its first answer takes as long as Python takes to begin."""
+        if self._channel is None and self._opening is None:
+            self._opening = asyncio.get_running_loop().create_task(self._open())
+
+    async def _open(self) -> None:
+        self._socket, theirs = socket.socketpair()
+        try:
+            with theirs:
+                self._process = self._start(theirs)
+            await asyncio.get_running_loop().create_connection(lambda: self, sock=self._socket)
+        except OSError as error:
+            log.error("writer.not_started", because=str(error))
+            self._socket.close()
+            self.connection_lost(error)
+        finally:
+            self._opening = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A writer listens, or will in a moment."""
+        self._channel = transport  # type: ignore[assignment]
+        self._hand_over()
+
+    def data_received(self, data: bytes) -> None:
+        """Answers, each after its commit."""
+        for now, told in self._frames.add(data):
+            self._heard(now)
+            for number, answer in told:
+                future = self._waiting.pop(number)
+                if future.done():  # its client went away
+                    continue
+                if isinstance(answer, Exception):
+                    future.set_exception(answer)
+                else:
+                    future.set_result(answer)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The writer is gone; whoever asks next gets another."""
+        del exc
+        code = self._process.wait() if self._process else None
+        if self._waiting or code:
+            log.error("writer.ended", exit_code=code, waiting=len(self._waiting))
+        lost, self._waiting = self._waiting, {}
+        self._channel, self._tick, self._frames = None, [], Frames()
+        for future in lost.values():
+            if not future.done():
+                future.set_exception(gone())
+
+    def close(self) -> None:
+        """End the writer after what it has. Nobody may ask any more."""
+        if self._process and self._socket and self._process.poll() is None:
+            with suppress(OSError):
+                self._socket.shutdown(socket.SHUT_WR)
+            self._process.wait(PATIENCE)
+        if self._channel:
+            self._channel.close()
+
+
+def gone() -> RefusedError:
+    """What hears who waited for a writer that died."""
+    return RefusedError(
+        503,
+        ErrorTag.UNAVAILABLE,
+        "The process that writes to the database ended in the middle. Try again: what was stored already is not stored twice.",
+    )
+
+
+class Writers:
+    """Writers side by side, for a database that lets them. Who has least to do is asked."""
+
+    def __init__(self, writers: Sequence[WriterProcess]) -> None:
+        self._writers = writers
+
+    @property
+    def count(self) -> int:
+        """How much was asked."""
+        return sum(writer.count for writer in self._writers)
+
+    def asked(self, write: Grouped[A, R], item: A) -> "asyncio.Future[R]":
+        """From the event loop."""
+        return min(self._writers, key=_busy).asked(write, item)
+
+    def open(self) -> None:
+        """Start those that are not there."""
+        for writer in self._writers:
+            writer.open()
+
+    def close(self) -> None:
+        """End all of them after what they have."""
+        for writer in self._writers:
+            writer.close()
+
+
+_busy = attrgetter("busy")
+
+
+def drain(
+    channel: socket.socket, begin: Begin, writes: Mapping[str, Grouped[Any, Any]], clock: Callable[[], int]
+) -> None:
+    """The writer's end: answer until the server is gone. `clock` is what the database's clock said in the last transaction."""
+    frames = Frames()
+    while data := channel.recv(CHUNK):
+        asked = [one for frame in frames.add(data) for one in frame]
+        while len(asked) < BATCH:
+            try:
+                data = channel.recv(CHUNK, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                break
+            if not data:
+                break
+            asked.extend(one for frame in frames.add(data) for one in frame)
+        for point, mine in _by_point(asked).items():
+            told = answers(begin, writes[point], [item for _, _, item in mine])
+            numbers = [number for number, _, _ in mine]
+            channel.sendall(framed((clock(), list(zip(numbers, map(_sendable, told), strict=True)))))
+
+
+def _by_point(asked: Sequence[Asked]) -> dict[str, list[Asked]]:
+    groups: dict[str, list[Asked]] = {}
+    for one in asked:
+        groups.setdefault(one[1], []).append(one)
+    return groups
+
+
+def _sendable(answer: Any) -> Any:
+    """An error as the answer to its request: what it was is logged here, where it happened."""
+    return refusal_of(answer) if isinstance(answer, Exception) else answer

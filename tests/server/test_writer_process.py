@@ -1,0 +1,238 @@
+"""The process that commits hot writes beside a server: what it acknowledged stands, and it may die at any time (ADR 2)."""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from contextlib import nullcontext, suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from test_start import ask, environment, running  # noqa: F401 - environment is a fixture of its tests
+from twins import fill, new_database
+
+from sonde.server import hot
+from sonde.server.kernel import writer_process
+from sonde.server.kernel.db import Database
+from sonde.server.kernel.http import RefusedError, refusal_of
+from sonde.server.kernel.writer_process import Frames, WriterProcess, framed
+from sonde.server.webhooks import service as webhooks
+from sonde.wire.envelope import ErrorTag
+
+
+@pytest.fixture
+def served(tmp_path, server_url):
+    """A real `sonde serve`: its process and its address."""
+    db = Database(server_url)
+    fill(db)
+    db.close()
+    with running(DATABASE_URL=server_url) as (process, address, _):
+        yield process, address
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def server_url(request, tmp_path):
+    return new_database(request.param, tmp_path)
+
+
+def writers(server):
+    return [int(pid) for pid in Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()]
+
+
+def lock(address, component):
+    return ask(address, "POST", "/api/v1/locks", {"key": f"acme/infra/dev/{component}", "ttl": 60})
+
+
+def locked(address):
+    status, answer = ask(address, "GET", "/api/v1/repos/acme/infra/locks")
+    assert status == 200
+    return {one["key"].rpartition("/")[2] for one in answer["data"]["locks"]}
+
+
+def test_a_writer_that_is_killed_is_replaced_and_nothing_it_acknowledged_is_lost(served):
+    server, address = served
+    granted, unknown, stop = set(), set(), threading.Event()
+
+    def take(name):
+        for number in range(400):
+            if stop.is_set():
+                return
+            status, _ = lock(address, f"{name}-{number}")
+            (granted if status == 200 else unknown).add(f"{name}-{number}")
+            assert status in (200, 503)
+
+    threads = [threading.Thread(target=take, args=(name,)) for name in "abcd"]
+    for thread in threads:
+        thread.start()
+    for _ in range(3):
+        enough = len(granted) + 20
+        while len(granted) < enough and any(thread.is_alive() for thread in threads):
+            threads[0].join(0.01)
+        for pid in writers(server):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert lock(address, "after")[0] == 200
+    standing = locked(address)
+    assert granted | {"after"} <= standing <= granted | unknown | {"after"}
+
+
+def test_a_signal_to_the_whole_group_leaves_the_writers_to_their_server(served):
+    server, address = served
+    assert lock(address, "before")[0] == 200
+    for pid in writers(server):
+        os.kill(pid, signal.SIGINT)
+        os.kill(pid, signal.SIGTERM)
+    assert lock(address, "after")[0] == 200
+    assert locked(address) == {"before", "after"}
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
+def test_writers_end_with_their_server(served, end):
+    server, address = served
+    assert lock(address, "vpc")[0] == 200
+    watched = [os.pidfd_open(pid) for pid in writers(server)]
+    assert watched
+    server.send_signal(end)
+    server.wait(20)
+    for fd in watched:
+        assert wait_for_end(fd), "a writer lives on without its server"
+        os.close(fd)
+
+
+def wait_for_end(fd):
+    import select
+
+    return bool(select.select([fd], [], [], 20)[0])
+
+
+def test_the_server_and_its_writer_write_side_by_side(served):
+    _, address = served
+    failed = []
+
+    def take(name, path, body):
+        for number in range(60):
+            status, answer = ask(address, "POST", path, body(f"acme/infra/dev/{name}-{number}"))
+            if status != 200:
+                failed.append(answer)
+
+    threads = [
+        threading.Thread(target=take, args=("hot", "/api/v1/locks", lambda key: {"key": key, "ttl": 60})),
+        threading.Thread(target=take, args=("many", "/api/v1/locks/all", lambda key: {"keys": [key], "ttl": 60})),
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    assert len(locked(address)) == 120
+
+
+def test_a_writer_that_cannot_be_started_is_503_and_the_next_try_starts_it(database_url):
+    db = Database(database_url)
+    fill(db)
+    start, tries = hot.starter(database_url, json_lines=True, level="error"), []
+
+    def stumbling(channel):
+        tries.append(1)
+        if len(tries) == 1:
+            raise BlockingIOError(11, "no more processes")
+        return start(channel)
+
+    async def asked():
+        writer = WriterProcess(stumbling, db.heard)
+        arrived = webhooks.store.Arrived(filed("one"), b"{}")
+        with pytest.raises(RefusedError) as refused:
+            await writer.asked(webhooks.RECEIVE, arrived)
+        new = await writer.asked(webhooks.RECEIVE, arrived)
+        await closed(writer)
+        return refused.value, new
+
+    refused, new = asyncio.run(asked())
+    assert (refused.status, refused.tag, new) == (503, ErrorTag.UNAVAILABLE, True)
+    assert db.recently() is not None  # its answer brought the database's clock along
+    db.close()
+
+
+def test_a_writer_without_a_database_says_so_to_everybody_and_goes_on(tmp_path):
+    start = hot.starter(f"sqlite:///{tmp_path / 'empty.sqlite'}", json_lines=True, level="critical")
+
+    async def asked():
+        writer = WriterProcess(start, lambda _: None)
+        arrived = [webhooks.store.Arrived(filed(f"d-{number}"), b"{}") for number in range(20)]
+        answers = [
+            await asyncio.gather(*(writer.asked(webhooks.RECEIVE, one) for one in arrived), return_exceptions=True)
+            for _ in range(2)
+        ]
+        await closed(writer)
+        return [answer for some in answers for answer in some]
+
+    answers = asyncio.run(asked())
+    assert len(answers) == 40
+    assert {(answer.status, answer.tag) for answer in answers} == {(500, ErrorTag.INTERNAL)}  # there is no such table
+
+
+async def closed(writer):
+    writer.close()
+    await asyncio.sleep(0)  # its connection ends in the loop's next turn
+
+
+def filed(guid):
+    empty = {"action": "", "repository": "", "github_id": None, "number": None}
+    return {"guid": guid, "event": "ping", "digest": f"digest of {guid}", **empty}
+
+
+def test_every_hot_write_is_in_the_writers_table():
+    assert set(hot.WRITES) == {"delivery.receive", "exchange.session", "lock.acquire", "lock.release"}
+    assert all(point == write.point for point, write in hot.WRITES.items())
+
+
+def test_a_refusal_survives_the_way_between_processes():
+    refusal = RefusedError(409, ErrorTag.LOCK_CONFLICT, "taken", context={"holder": "x"}, data={"a": 1})
+    [back] = Frames().add(framed(refusal))
+    assert isinstance(back, RefusedError)
+    assert vars(back) == vars(refusal)
+    assert refusal_of(back) is back
+
+
+@given(st.lists(st.binary(max_size=300), max_size=8), st.lists(st.integers(1, 200), min_size=1, max_size=30))
+def test_frames_come_out_as_they_went_in_however_they_are_cut(sent, cuts):
+    line, frames, got, turn = b"".join(map(framed, sent)), Frames(), [], 0
+    while line:
+        cut = cuts[turn % len(cuts)]
+        got += frames.add(line[:cut])
+        line, turn = line[cut:], turn + 1
+    assert got == sent
+
+
+def test_what_came_while_the_writer_was_committing_shares_the_next_commit():
+    runs, ours_theirs = [], socket.socketpair()
+    ours, theirs = ours_theirs
+
+    def run(tx, items):
+        runs.append(list(items))
+        if len(runs) == 1:
+            ours.sendall(framed([(2, "p", "b")]) + framed([(3, "p", "c"), (4, "p", "d")]))
+            ours.shutdown(socket.SHUT_WR)
+        return [item.upper() for item in items]
+
+    ours.sendall(framed([(1, "p", "a")]))
+    write = writer_process.Grouped("p", run)
+    writer_process.drain(theirs, lambda _: nullcontext(), {"p": write}, lambda: 7)
+    theirs.close()
+    with ours:
+        told = Frames().add(ours.recv(65536))
+    assert runs == [["a"], ["b", "c", "d"]]
+    assert told == [(7, [(1, "A")]), (7, [(2, "B"), (3, "C"), (4, "D")])]
+
+
+def test_the_writers_program_needs_no_web_framework():
+    code = "import sys, sonde.server.hot; print([name for name in ('fastapi', 'jinja2', 'uvicorn') if name in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
