@@ -1,5 +1,6 @@
 """Several instances at a time, with a real Terraform."""
 
+import contextlib
 import json
 import os
 import re
@@ -7,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
@@ -337,52 +337,105 @@ def until(true):
         time.sleep(0.02)
 
 
-@pytest.mark.parametrize("whole_group", [True, False], ids=["Ctrl-C", "kill -INT"])
-def test_an_interrupt_reaches_each_terraform_once_and_every_state_is_whole(sonde, infra, plane, tmp_path, whole_group):
+ON_TERMINAL = (
+    "import os, sys; os.login_tty(int(sys.argv[1])); os.execv(sys.executable, [sys.executable, *sys.argv[2:]])"
+)
+
+
+@pytest.fixture
+def begun(infra, plane, tmp_path):
+    """Start the program; `begun(argv, terminal)` gives the process. Its standard error is the terminal, if one is given."""
+    children = []
+
+    def begin(*argv, terminal=None):
+        env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "TERM": "xterm", "CHECKPOINT_DISABLE": "1"}
+        env |= {"ATMOS_PRO_BASE_URL": plane.url, "ATMOS_PRO_TOKEN": "static"}
+        program = [sys.executable, *(["-c", ON_TERMINAL, str(terminal)] if terminal else [])]
+        child = subprocess.Popen(
+            [*program, "-m", "sonde.main", "terraform", *argv],
+            cwd=infra.root,
+            env=env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            pass_fds=(terminal,) if terminal else (),
+            start_new_session=not terminal,
+        )
+        children.append(child)
+        return child
+
+    yield begin
+    for child in children:
+        with child:
+            child.kill()
+
+
+def read(child, master=None):
+    """All that it writes, without colours, until it ends."""
+    if master is None:
+        return COLOURS.sub("", child.communicate(timeout=60)[0].decode())
+    found = b""
+    with contextlib.suppress(OSError):  # what Linux says when nobody has the terminal any more
+        while part := os.read(master, 65536):
+            found += part
+    child.wait(timeout=60)
+    return COLOURS.sub("", found.decode().replace("\r\n", "\n"))
+
+
+@pytest.mark.parametrize("how", ["to the group", "to the process", "on the terminal"])
+def test_an_interrupt_reaches_each_terraform_once_and_every_state_is_whole(
+    terraform, infra, plane, tmp_path, begun, how
+):
     infra.has(component("a"), component("c", needs="a"), component("d"))
     wait = slow(infra, tmp_path, "a", "d")
-    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "NO_COLOR": "1", "CHECKPOINT_DISABLE": "1"}
-    env |= {"ATMOS_PRO_BASE_URL": plane.url, "ATMOS_PRO_TOKEN": "static"}
     flags = ("--all", "-s", "dev", "-auto-approve", "--upload-status", "--max-concurrency", "3")
-    child = subprocess.Popen(
-        [sys.executable, "-m", "sonde.main", "terraform", "apply", *flags, "--failure-mode", "keep-going"],
-        cwd=infra.root,
-        env=env,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-    timer = threading.Timer(60, os.killpg, (child.pid, signal.SIGKILL))
-    timer.start()
+    master, terminal = os.openpty() if how == "on the terminal" else (None, None)
+    child = begun("apply", *flags, "--failure-mode", "keep-going", terminal=terminal)
+    if terminal:
+        os.close(terminal)
     wait()
-    (os.killpg if whole_group else os.kill)(child.pid, signal.SIGINT)
-    out, _ = child.communicate()
-    timer.cancel()
+    if master:
+        os.write(master, b"\x03")
+    else:
+        (os.killpg if how == "to the group" else os.kill)(child.pid, signal.SIGINT)
+    out = read(child, master)
     assert child.returncode == 1, out
     assert out.count("Interrupt received") == 2, out
+    assert out.count("Interrupted. Waiting for [dev/a], [dev/d].") == 1, out
     assert ended(out) == {"a": "failed", "c": "skipped", "d": "failed"}
     assert [sorted(infra.state(name)) for name in "ad"] == [["first", "slow"]] * 2, "what was made is known"
     assert sorted(seen.body["exit_code"] for seen in plane.seen) == [1, 1]
     (tmp_path / "open").touch()
-    again = sonde("terraform", "apply", *flags, env={"CHECKPOINT_DISABLE": "1"})
+    again = terraform("apply", *flags)
     assert (again.returncode, ended(again.stderr)) == (0, dict.fromkeys("acd", "ok"))
+    if master:
+        assert "… 0 of 3 done; running: [dev/a], [dev/d]" in out
+        os.close(master)
 
 
-def test_what_runs_goes_on_to_its_end_when_we_are_killed(infra, tmp_path):
+def test_after_an_interrupt_one_at_a_time_starts_nothing_more(infra, tmp_path, begun):
+    infra.has(component("a"), component("d"))
+    wait = slow(infra, tmp_path, "a")
+    child = begun("apply", "--all", "-s", "dev", "-auto-approve", "--failure-mode", "keep-going")
+    wait()
+    child.send_signal(signal.SIGINT)
+    out = read(child)
+    assert child.returncode == 1, out
+    assert "1 component(s) not started after the interrupt" in out
+    assert not (infra.root / "state" / "d").exists()
+
+
+def test_what_runs_goes_on_to_its_end_when_we_are_killed(infra, tmp_path, begun):
     infra.has(component("a"), component("d"))
     wait = slow(infra, tmp_path, "a", "d")
     for name in "ad":
         path = infra.folder(name) / "main.tf"
         waits = f"until test -e {tmp_path}/go; do sleep 0.02; done; echo a line that nobody reads"
         path.write_text(path.read_text().replace("exec sleep 60", waits))
-    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "CHECKPOINT_DISABLE": "1"}
-    argv = [sys.executable, "-m", "sonde.main", "terraform", "deploy", "--all", "-s", "dev", "--max-concurrency", "2"]
-    with subprocess.Popen(argv, cwd=infra.root, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as child:
-        wait()
-        child.kill()
-        child.wait()
-        (tmp_path / "go").touch()
+    child = begun("deploy", "--all", "-s", "dev", "--max-concurrency", "2")
+    wait()
+    child.kill()
+    child.wait()
+    (tmp_path / "go").touch()
     for name in "ad":
         log = infra.logs("deploy") / f"dev__{name}.stdout.log"
         until(lambda log=log: "Apply complete!" in log.read_text())

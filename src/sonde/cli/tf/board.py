@@ -74,8 +74,7 @@ class Board:
 
     def ended(self, node: Node, how: Ended) -> None:
         """Show the rest of a node's log, or all of it, and how it ended."""
-        self.done += 1
-        took = f"in {how.finished - how.started:.1f} s ({self.done} of {self.total})"
+        took = f"in {how.finished - how.started:.1f} s ({self.done + 1} of {self.total})"
         if self.order == STREAM:
             self._show(node, whole=True)
             self._say(f"{label(node)} {self.command} {how.status} {took}")
@@ -86,11 +85,21 @@ class Board:
             self._show(node, whole=True)
             self._say(f"{label(node)} end {self.command} output")
         del self.tails[node]
+        self.done += 1
         self._draw()
 
     def skipped(self, node: Node, why: str) -> None:
         self.done += 1
         self._say(f"{label(node)} {self.command} skipped: {why}")
+
+    def interrupted(self) -> None:
+        """Say what we wait for."""
+        if self.tails:
+            names = ", ".join(label(node) for node in self.tails)
+            self._say(
+                f"Interrupted. Waiting for {names}. A second interrupt makes Terraform stop at once, and may lose state."
+            )
+            self._draw()
 
     def summary(self, order: tuple[Node, ...], ended: Mapping[Node, Ended]) -> None:
         """A line for each instance, in their order, after a line with the sums."""
@@ -116,7 +125,7 @@ class Board:
             if lines:
                 self._clear()
                 self._write(stream, "".join(self._line(node, tail, line, stream) for line in lines))
-        self._draw()
+                self._draw()
 
     def _line(self, node: Node, tail: Tail, line: str, stream: TextIO) -> str:
         if self.process.env.get("NO_COLOR"):
@@ -135,7 +144,7 @@ class Board:
 
     def _draw(self) -> None:
         """The line at the bottom of a terminal: how many are done, and what runs."""
-        if self.is_live:
+        if self.is_live and self.tails:
             text = f"… {self.done} of {self.total} done; running: {', '.join(label(node) for node in self.tails)}"
             self._write(self.process.stderr, f"\r\033[K{text[: shutil.get_terminal_size().columns - 1]}")
 

@@ -47,7 +47,8 @@ def run(home: Project, call: Call, job: Job, board: Board) -> dict[Node, Ended]:
     flow = Flow()
     with _hearing(flow):
         while True:
-            _pass_on(flow)
+            if _pass_on(flow):
+                board.interrupted()
             step = schedule.decide(job, flow.ended, flow.running, interrupted=flow.interrupted)
             for node, why in step.skip.items():
                 flow.ended[node] = Ended("skipped", 1, why)
@@ -132,16 +133,19 @@ def outcome(call: Call, code: int) -> Ended:
     return Ended("succeeded", code, changed=changed)
 
 
-def _pass_on(flow: Flow) -> None:
+def _pass_on(flow: Flow) -> bool:
     """Each signal once to each that runs: Terraform takes a second interrupt for a demand to stop at once and lose state.
 
-    Only here is it passed on, never in the handler, so that one that is being started is not left out.
+    Only here is it passed on, never in the handler, so that one that is being started is not left out. Tells whether this is
+    the first that asks us to end.
     """
+    before = flow.interrupted
     while flow.heard:
         number = flow.heard.pop(0)
         flow.interrupted |= number in ENDING
         for each in flow.running.values():
             each.child.send_signal(number)
+    return flow.interrupted and not before
 
 
 @contextmanager
