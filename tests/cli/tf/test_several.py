@@ -277,8 +277,9 @@ def test_apply_gives_those_behind_it_the_new_outputs_and_each_result_is_reported
     assert apply(1, "--max-concurrency", "3") == 1, "there was no state before"
     assert apply(2, "--max-concurrency", "3") == 2
     assert apply(3) == 3
+    assert apply(4, "--query", '.vars.stage == "dev"') == 4, "what the query read is not what is there by now"
     told = [re.search(r"component=(\w)", seen.path)[1] for seen in plane.seen]
-    assert sorted(told) == sorted("acd" * 3)
+    assert sorted(told) == sorted("acd" * 4)
     assert told.index("a") < told.index("c")
     assert {(seen.body["command"], seen.body["exit_code"]) for seen in plane.seen} == {("apply", 0)}
 
@@ -410,6 +411,28 @@ def test_an_interrupt_reaches_each_terraform_once_and_every_state_is_whole(
     if master:
         assert "… 0 of 3 done; running: [dev/a], [dev/d]" in out
         os.close(master)
+
+
+# A tool that counts its interrupts, as Terraform does, and needs a moment to stop.
+COUNTING = """#!/bin/bash
+[ "$1" = apply ] || exit 0
+trap 'echo got >> "{folder}/got-$(basename $PWD)"' INT
+touch "{folder}/told-$(basename $PWD)"
+for i in 1 2 3 4 5 6 7 8 9 10; do sleep 0.05; done
+"""
+
+
+@pytest.mark.parametrize("to_group", [True, False])
+def test_an_interrupt_is_never_doubled(infra, tmp_path, begun, to_group):
+    wait = slow(infra, tmp_path, "a", "d")
+    (infra.root / "atmos.yaml").write_text(ATMOS.format(tool=infra.shim))
+    infra.shim.write_text(COUNTING.format(folder=tmp_path))
+    child = begun("apply", "--components", "a,d", "-s", "dev", "-auto-approve", "--max-concurrency", "2")
+    wait()
+    (os.killpg if to_group else os.kill)(child.pid, signal.SIGINT)
+    out = read(child)
+    assert child.returncode == 0, out
+    assert [(tmp_path / f"got-{name}").read_text() for name in "ad"] == ["got\n"] * 2
 
 
 def test_after_an_interrupt_one_at_a_time_starts_nothing_more(infra, tmp_path, begun):
