@@ -418,7 +418,7 @@ COUNTING = """#!/bin/bash
 [ "$1" = apply ] || exit 0
 trap 'echo got >> "{folder}/got-$(basename $PWD)"' INT
 touch "{folder}/told-$(basename $PWD)"
-for i in 1 2 3 4 5 6 7 8 9 10; do sleep 0.05; done
+for i in {{1..100}}; do sleep 0.005; done
 """
 
 
