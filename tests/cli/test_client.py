@@ -93,6 +93,8 @@ def test_the_run_id_of_a_dispatched_run_goes_along_as_a_header(session, plane):
         (lock, 200, {"success": "true"}, False),
         (lock, 200, {"success": True, "data": []}, False),
         (lock, 200, {"success": True, "status": "ok"}, False),
+        (lock, 200, {"success": True, "status": 10**30}, False),
+        (lock, 200, b"null", False),
         (lock, 200, {"SUCCESS": True, "Data": {"KEY": "k"}}, True),
         (lock, 200, {"success": True, "data": {"expiresAt": "2026-06-09 10:00:00"}}, False),
         (lock, 200, {"success": True, "data": {"expiresAt": "2026-06-09T10:00:00.5+02:00", "deletedAt": None}}, True),
@@ -103,6 +105,7 @@ def test_the_run_id_of_a_dispatched_run_goes_along_as_a_header(session, plane):
         (push, 400, {"success": True}, False),
         (commit, 200, {"success": False, "data": {"sha": "c0ffee"}}, True),
         (commit, 200, b"<html>", False),
+        (commit, 200, b"null", True),
         (commit, 204, b"", False),
     ],
 )
@@ -224,6 +227,14 @@ def test_github_is_asked_for_our_audience_and_its_token_exchanged(github, tls_pl
     assert github.token == "session"
 
 
+def test_what_go_cannot_read_of_the_query_does_not_reach_github(github, tls_plane, plane):
+    plane.says((200, {"success": True, "data": {"token": "s"}}))
+    url = f"{tls_plane.url}/token?a=1;b=2&c&d=%zz&e=%20x"
+    github.settings = github.settings._replace(oidc_request_url=url)
+    github.refresh()
+    assert tls_plane.seen[0].path == "/token?audience=atmos-pro.com&c=&e=+x"
+
+
 def test_after_a_401_a_fresh_github_token_is_exchanged_and_used(github, tls_plane, plane):
     github.token = "old"
     plane.says((401, NO), (200, {"success": True, "data": {"token": "new"}}), (200, {}))
@@ -315,11 +326,18 @@ def test_an_address_that_cannot_be_asked_is_an_error_before_any_request(url):
         get(url)
 
 
-def test_a_token_with_a_line_break_is_an_error_that_says_where_to_look(session):
-    session.token = "sec\nret"
+@pytest.mark.parametrize("token", ["sec\nret", "secret\n"])
+def test_a_token_with_a_line_break_is_an_error_that_says_where_to_look(session, token):
+    session.token = token
     with pytest.raises(ApiError) as caught:
         lock(session)
     assert "line break" in caught.value.hints[0]
+
+
+def test_a_token_travels_as_utf_8_without_blanks_around_it(session, plane):
+    session.token = "sécret "
+    lock(session)
+    assert plane.seen[0].headers["authorization"].encode("latin-1").decode() == "Bearer sécret"
 
 
 def test_ssl_cert_file_makes_a_private_authority_trusted(tls_plane, pki):

@@ -145,6 +145,13 @@ def test_the_first_chunk_that_fails_ends_the_upload_and_is_named(home, plane):
     assert len(plane.seen) == 2
 
 
+def test_a_single_item_above_the_limit_is_part_one_of_one(home, plane):
+    home = limited(home, '"600"')
+    upload.instances(home, [vpc(pro={"x": "y" * 600})])
+    (body,) = (seen.body for seen in plane.seen)
+    assert (body["batch_index"], body["batch_total"], bool(body["batch_id"])) == (0, 1, True)
+
+
 def test_a_limit_of_nothing_or_less_means_the_default(home, plane):
     upload.instances(limited(home, -1), [vpc()])
     assert len(plane.seen) == 1

@@ -183,13 +183,14 @@ def test_a_profile_lies_over_the_files_and_under_the_environment(tree):
         ),
         ("x: [\n", "atmos: While parsing config: yaml: line 1: did not find expected node content"),
         ("components: 5\n", "'components' expected a map"),
+        ("settings: {pro: [a]}\n", "'settings.pro' expected a map or struct, got \"slice\""),
         ("import: [self.yaml]\n", "import cycle"),
     ],
 )
 def test_a_wrong_file_is_refused_with_what_and_where(tree, text, message):
     root = tree({"atmos.yaml": text, "self.yaml": "import: [self.yaml]\n"})
     with pytest.raises(StacksError, match=message):
-        load(root)
+        load(root, ATMOS_PRO_TOKEN="t")
 
 
 def test_an_import_that_matches_nothing_is_passed_over_with_a_warning(tree):

@@ -223,7 +223,9 @@ def _syntax(text: str, at: int) -> str:
 
 
 def _fields(value: Any, shape: Shape, where: str) -> dict[str, Any]:
-    """The fields of `shape` that `value` has; the last of two names that differ in case wins, as in Go."""
+    """The fields of `shape` that `value` has, none for `null`; the last of two names that differ in case wins, as in Go."""
+    if value is None:
+        return {}
     if not isinstance(value, dict):
         raise DecodeError(f"json: cannot unmarshal {KINDS[type(value)]} into {where.rstrip('.') or 'the envelope'}")
     known = {name.lower(): name for name in shape}

@@ -61,7 +61,7 @@ class Session:
     def send(self, method: str, path: str, body: bytes | None) -> Answer:
         """One attempt at an endpoint. Raises NoAnswerError."""
         headers = {
-            "Authorization": f"Bearer {self.token}".rstrip(),
+            "Authorization": f"Bearer {self.token}",
             "Content-Type": "application/json",
             "User-Agent": USER_AGENT,
         }

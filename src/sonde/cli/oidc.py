@@ -1,5 +1,6 @@
 """Signing in from GitHub Actions: mint an OIDC token, exchange it for a session (protocol.md §4)."""
 
+import re
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from sonde.cli import answers, transport
@@ -14,6 +15,7 @@ SIGN_IN_HINTS = (
     "Set ATMOS_PRO_WORKSPACE_ID (or settings.pro.workspace_id) to the workspace of this repository.",
     "Elsewhere set ATMOS_PRO_TOKEN to a token of the control plane's administrator.",
 )
+UNREADABLE = re.compile(r";|%(?![0-9A-Fa-f]{2})")  # what Go's url.ParseQuery leaves out of a query
 NO_WORKSPACE = "workspace ID environment variable is required for OIDC authentication"
 
 
@@ -36,7 +38,8 @@ def mint(settings: ProSettings, wire: Transport, user_agent: str) -> str:
         raise SignInError(
             f"failed to get GitHub OIDC token: ACTIONS_ID_TOKEN_REQUEST_URL must use https scheme, got {where.scheme!r}"
         )
-    query = [pair for pair in parse_qsl(where.query, keep_blank_values=True) if pair[0] != "audience"]
+    kept = "&".join(part for part in where.query.split("&") if not UNREADABLE.search(part))
+    query = [pair for pair in parse_qsl(kept, keep_blank_values=True) if pair[0] != "audience"]
     query = sorted([*query, ("audience", settings.audience or exchange.AUDIENCE)], key=lambda pair: pair[0])
     url = urlunsplit(where._replace(query=urlencode(query)))
     headers = {"Authorization": f"Bearer {settings.oidc_request_token}", "User-Agent": user_agent}

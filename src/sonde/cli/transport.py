@@ -113,7 +113,8 @@ def _once(request: Request, transport: Transport, deadline: float) -> tuple[int,
         target = (where.path or "/") + (f"?{where.query}" if where.query else "")
         if _proxy(where, transport) and where.scheme == "http":
             target = request.url
-        headers = {"Accept-Encoding": "gzip", **request.headers}
+        named = {"Accept-Encoding": "gzip", **request.headers}
+        headers = {name: text.strip(" \t").encode() for name, text in named.items()}
         sent = True
         connection.request(request.method, quote(target, safe=URL_SAFE), request.body, headers)
         sock = connection.sock  # kept, because getresponse lets go of it when the server will close

@@ -190,28 +190,35 @@ def _send(home: Project, operation: str, path: str, upload: Any, name: str, item
     """Send `items` as field `name` of `upload`, chunk by chunk in order; the first that fails ends it."""
     encoded = [len(transport.encode(item)) for item in items]
     limit = home.pro.max_payload_bytes if home.pro.max_payload_bytes > 0 else DEFAULT_MAX_PAYLOAD
-    chunks = cut(encoded, limit=limit, overhead=len(transport.encode(codec.to_json(upload))))
+    overhead = len(transport.encode(codec.to_json(upload)))
+    chunks = cut(encoded, limit=limit, overhead=overhead)
+    batched = not fits(encoded, limit=limit, overhead=overhead)  # one item above the limit is part 1 of 1
     session = project.session(home)
     batch = str(uuid4())
     what = f"failed to upload {name}: "
     items_are, sizes = "components" if name == "stacks" else name, [len(chunk) for chunk in chunks]
     for index, chunk in enumerate(chunks):
-        part = (
-            replace(upload, batch_id=batch, batch_index=index, batch_total=len(chunks)) if len(chunks) > 1 else upload
-        )
+        part = replace(upload, batch_id=batch, batch_index=index, batch_total=len(chunks)) if batched else upload
         body = codec.to_json(part) | {name: [items[at] for at in chunk]}
         with progress.part(home.process, index, sizes, items_are):
             try:
                 client.upload(session, operation, "POST", path, transport.encode(body))
             except ApiError as error:
-                number = (
-                    f"failed to send chunk {index + 1}/{len(chunks)} (batch_id={batch}): " if len(chunks) > 1 else ""
-                )
+                number = f"failed to send chunk {index + 1}/{len(chunks)} (batch_id={batch}): " if batched else ""
                 error.hints = (
                     *error.hints,
                     progress.how_to_resume(home.process, error, index, sizes),
                 )
                 raise error.prefixed(f"{number}{what}") from error
+
+
+def fits(sizes: Sequence[int], *, limit: int, overhead: int) -> bool:
+    """Whether all items go in one request that is no part of a batch."""
+    return not sizes or overhead + sum(sizes) + _commas(sizes) <= limit
+
+
+def _commas(sizes: Sequence[int]) -> int:
+    return 2 + max(len(sizes) - 1, 0)
 
 
 def cut(sizes: Sequence[int], *, limit: int, overhead: int) -> list[list[int]]:
@@ -221,10 +228,9 @@ def cut(sizes: Sequence[int], *, limit: int, overhead: int) -> list[list[int]]:
     would break the limit (one big item among small ones) the same number of chunks is filled evenly instead, or more
     of them if need be; a single item above the limit goes alone (protocol.md §6.4).
     """
-    commas = 2 + max(len(sizes) - 1, 0)
-    if not sizes or overhead + sum(sizes) + commas <= limit:
+    if fits(sizes, limit=limit, overhead=overhead):
         return [list(range(len(sizes)))]
-    average = max((sum(sizes) + commas) // len(sizes), 1)
+    average = max((sum(sizes) + _commas(sizes)) // len(sizes), 1)
     room = limit - overhead - BATCH_FIELDS
     length = max((room if room > 0 else limit // 2) // average, 1)
     runs = [list(range(start, min(start + length, len(sizes)))) for start in range(0, len(sizes), length)]

@@ -114,6 +114,7 @@ def load(*, cwd: Path, env: Mapping[str, str], flags: Flags | None = None) -> Co
     profiles.apply(found, search, flags)
     found.merged = settled(found.merged)
     _check_level(found.merged.get("logs"))
+    _check_pro(found.merged.get("settings"))
     base_from_files = not (env.get("ATMOS_BASE_PATH") or flags.base_path)
     merged = copy.deepcopy(BASE)
     merge_into(merged, found.merged)
@@ -130,6 +131,7 @@ def _config(raw: dict[str, Any], found: Found, search: Search, base: Path) -> Co
     stacks = raw["stacks"]
     settings = found.merged.get("settings")
     pro = settings.get("pro") if isinstance(settings, dict) else None
+    limit = raw["settings"]["pro"].get("max_payload_bytes", 0)
     file_name = str(found.folder / "atmos.yaml") if found.folder else "atmos.yaml"
     return Config(
         raw=raw,
@@ -143,7 +145,7 @@ def _config(raw: dict[str, Any], found: Found, search: Search, base: Path) -> Co
         name_template=stacks["name_template"],
         name_pattern=stacks["name_pattern"],
         list_merge_strategy=raw["settings"]["list_merge_strategy"],
-        pro=pro_settings(pro if isinstance(pro, dict) else {}, search.env, file_name),
+        pro=pro_settings(pro or {}, search.env, file_name, limit),
         warnings=tuple(found.warnings),
     )
 
@@ -188,6 +190,13 @@ def _check_level(logs: Any) -> None:
         raise StacksError(
             f"invalid log level\n\nthe log level '{level}' is not recognized. Valid options are: [{options}]"
         )
+
+
+def _check_pro(settings: Any) -> None:
+    """Refuse a section that is no map before the environment is laid over it and hides that."""
+    pro = settings.get("pro") if isinstance(settings, dict) else None
+    if pro is not None:
+        decode({"pro": pro}, {"pro": {}}, below="settings")
 
 
 def _check(raw: Mapping[str, Any]) -> None:

@@ -17,10 +17,13 @@ PREDICATES = frozenset(("always", "ci", "failure", "local", "never", "success"))
 _EMPTY: dict[str, Any] = {"s": "", "b": False, "i": 0, "f": 0.0, "d": 0}
 
 
-def decode(raw: dict[str, Any], shape: Shape) -> dict[str, Any]:
-    """Give the struct of a merged, lower-cased configuration. Raises `StacksError` that names every key of a wrong type."""
+def decode(raw: dict[str, Any], shape: Shape, below: str = "") -> dict[str, Any]:
+    """Give the struct of a merged, lower-cased configuration, or of the part `below` a path.
+
+    Raises `StacksError` that names every key of a wrong type.
+    """
     problems: list[str] = []
-    result = _struct(raw, shape, "", problems)
+    result = _struct(raw, shape, below, problems)
     if problems:
         listed = "\n".join(sorted(problems))
         raise StacksError(f"decoding failed due to the following error(s):\n\n{listed}")
@@ -38,7 +41,7 @@ def _struct(raw: Any, shape: Shape, path: str, problems: list[str]) -> dict[str,
     if raw is None:
         raw = {}
     if not isinstance(raw, dict):
-        problems.append(f"'{path}' expected a map or struct, got '{_go_kind(raw)}'")
+        problems.append(f"'{path}' expected a map or struct, got \"{_go_kind(raw)}\"")
         return result
     known = set()
     for field, kind in shape.items():

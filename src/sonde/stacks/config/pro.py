@@ -41,8 +41,11 @@ class ProSettings(NamedTuple):
         return f"{self.base_url.text}/{self.endpoint.text}"
 
 
-def pro_settings(from_files: Mapping[str, Any], env: Mapping[str, str], file_name: str) -> ProSettings:
-    """Choose each value: the environment (an empty variable is unset), then atmos.yaml, then the default."""
+def pro_settings(from_files: Mapping[str, Any], env: Mapping[str, str], file_name: str, limit: int) -> ProSettings:
+    """Choose each value: the environment (an empty variable is unset), then atmos.yaml, then the default.
+
+    `limit` is `max_payload_bytes` as decoded; 0 and below mean the default.
+    """
     oidc = from_files.get("github_oidc") or {}
 
     def choose(variable: str, written: Any = None, default: str = "") -> Value:
@@ -52,7 +55,6 @@ def pro_settings(from_files: Mapping[str, Any], env: Mapping[str, str], file_nam
             return Value(str(written), file_name)
         return Value(default, DEFAULT)
 
-    limit = from_files.get("max_payload_bytes")
     return ProSettings(
         base_url=choose("ATMOS_PRO_BASE_URL", from_files.get("base_url"), DEFAULT_BASE_URL),
         endpoint=choose("ATMOS_PRO_ENDPOINT", from_files.get("endpoint"), DEFAULT_ENDPOINT),
@@ -63,5 +65,5 @@ def pro_settings(from_files: Mapping[str, Any], env: Mapping[str, str], file_nam
         github_run_id=choose("GITHUB_RUN_ID"),
         run_id=choose("ATMOS_PRO_RUN_ID"),
         head_ref=choose("GITHUB_HEAD_REF"),
-        max_payload_bytes=int(limit) if isinstance(limit, int) and limit > 0 else DEFAULT_MAX_PAYLOAD_BYTES,
+        max_payload_bytes=limit if limit > 0 else DEFAULT_MAX_PAYLOAD_BYTES,
     )
