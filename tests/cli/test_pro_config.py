@@ -47,3 +47,13 @@ def test_it_says_how_the_next_call_would_sign_in(sonde, plane, env, says):
     assert done.returncode == 0
     assert says in done.stdout
     assert not plane.seen
+
+
+def test_the_audience_of_githubs_token_is_the_shared_one_unless_it_is_set(sonde, checkout):
+    assert rows(sonde("pro", "config", "--format", "json"))["oidc_audience"]["value"] == "(not set)"
+    with (checkout / "atmos.yaml").open("a") as file:
+        file.write("settings: {pro: {github_oidc: {audience: https://yaml.example}}}\n")
+    found = rows(sonde("pro", "config", "--format", "json"))["oidc_audience"]
+    assert (found["value"], found["from"].endswith("atmos.yaml")) == ("https://yaml.example", True)
+    env = {"ATMOS_PRO_OIDC_AUDIENCE": "https://env.example"}
+    assert rows(sonde("pro", "config", "--format", "json", env=env))["oidc_audience"]["value"] == "https://env.example"

@@ -76,6 +76,7 @@ def _pro(loaded: Config) -> ProSettings:
         run_id=pro.run_id.text,
         oidc_request_url=pro.oidc_request_url.text,
         oidc_request_token=pro.oidc_request_token.text,
+        audience=pro.oidc_audience.text,
         max_payload_bytes=pro.max_payload_bytes,
     )
 

@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from sonde.server.auth import service as auth
 from sonde.server.auth.model import Actor, Permission
 from sonde.server.auth.permissions import permit
+from sonde.server.auth.posture import findings
 from sonde.server.engine import Engine
 from sonde.server.kernel.door import PREFIX, ApiDoor, Ask, HotDoor, Lane, MustWaitError
 from sonde.server.kernel.http import Answer, Call, RefusedError, Reply, answer_for, decode, envelope
@@ -137,7 +138,11 @@ def _route(path: str, doors: Mapping[str, ASGIApp]) -> Route:
 
 def _add_pages(app: FastAPI, site: Site, engine: Engine) -> None:
     settings = site.settings
-    frame = {"github_missing": settings.github_missing, "github_url": settings.github_url}
+    frame = {
+        "github_missing": settings.github_missing,
+        "github_url": settings.github_url,
+        "findings": findings(settings),
+    }
     door = pages.Door(site.db, Renderer(frame), settings.url, settings.ui_token, engine.nudge)
     app.mount("/static", StaticFiles(directory=str(resources.files("sonde.server.web") / "static")))
     app.add_route("/login", pages.login(door), methods=["GET"])

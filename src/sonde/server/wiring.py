@@ -11,6 +11,7 @@ from sonde.server.affected import api as affected
 from sonde.server.affected import pages as upload_pages
 from sonde.server.audit import pages as audit_pages
 from sonde.server.auth import api as auth
+from sonde.server.auth import pages as auth_pages
 from sonde.server.auth.jwks import Jwks, fetch_with
 from sonde.server.auth.model import Actor, Claimant, Permission
 from sonde.server.auth.runs import LiveRuns, UnansweredError
@@ -160,6 +161,7 @@ PAGES: tuple[Page, ...] = (
     Page("GET", "/", pull_pages.overview),
     Page("GET", "/locks", lock_pages.locks),
     Page("GET", "/audit", audit_pages.audit),
+    Page("GET", "/security", auth_pages.security),
     Page("GET", "/instances", instance_pages.repositories),
     Page("GET", "/deliveries", partial(webhook_pages.deliveries, waiting=upload_pages.waiting)),
     Page("GET", "/deliveries/{guid:path}", webhook_pages.delivery),

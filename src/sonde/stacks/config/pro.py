@@ -30,6 +30,7 @@ class ProSettings(NamedTuple):
     workspace_id: Value
     oidc_request_url: Value
     oidc_request_token: Value
+    oidc_audience: Value
     github_run_id: Value
     run_id: Value
     head_ref: Value
@@ -62,6 +63,7 @@ def pro_settings(from_files: Mapping[str, Any], env: Mapping[str, str], file_nam
         workspace_id=choose("ATMOS_PRO_WORKSPACE_ID", from_files.get("workspace_id")),
         oidc_request_url=choose("ACTIONS_ID_TOKEN_REQUEST_URL", oidc.get("request_url")),
         oidc_request_token=choose("ACTIONS_ID_TOKEN_REQUEST_TOKEN", oidc.get("request_token")),
+        oidc_audience=choose("ATMOS_PRO_OIDC_AUDIENCE", oidc.get("audience")),
         github_run_id=choose("GITHUB_RUN_ID"),
         run_id=choose("ATMOS_PRO_RUN_ID"),
         head_ref=choose("GITHUB_HEAD_REF"),
