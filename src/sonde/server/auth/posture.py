@@ -41,7 +41,7 @@ def _audience(settings: Settings) -> Finding:
         "server of this protocol can use the token of a job that talks to it here, within five minutes, and act as that "
         "job's repository.",
         f"Give each job ATMOS_PRO_OIDC_AUDIENCE={settings.url} and the sonde client, then start the server with "
-        "SONDE_OIDC_LEGACY_AUDIENCE=False. Jobs of the unmodified client are shut out by that, but those with a static token.",
+        "SONDE_OIDC_LEGACY_AUDIENCE=False. That shuts out jobs of the unmodified client, unless they have a static token.",
     )
 
 
