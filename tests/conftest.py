@@ -121,6 +121,16 @@ def _plain_tracebacks():
 
 
 @pytest.fixture(scope="session")
+def program():
+    """The `sonde` program, imported once per worker."""
+    from program import Program
+
+    made = Program()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
 def fresh_database(tmp_path_factory):
     """A context manager: the URL of an empty database of a kind at the current schema, a copy of one made per worker."""
     template = functools.cache(lambda: _sqlite_template(tmp_path_factory.mktemp("template") / "template.sqlite"))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import ssl
 import subprocess
 import sys
@@ -116,10 +117,10 @@ def tls_plane(pki):
     server.server_close()
 
 
-@pytest.fixture
-def checkout(tmp_path):
-    """A git repository of acme/infra with one stack and one component."""
-    root = tmp_path / "infra"
+@pytest.fixture(scope="session")
+def committed(tmp_path_factory):
+    """What `checkout` is a copy of."""
+    root = tmp_path_factory.mktemp("committed") / "infra"
     (root / "stacks").mkdir(parents=True)
     (root / "README").write_text("infra")
     (root / "atmos.yaml").write_text(
@@ -130,7 +131,7 @@ def checkout(tmp_path):
         "vars:\n  stage: dev\ncomponents:\n  terraform:\n    vpc:\n      vars: {size: 1}\n"
     )
     git = ["git", "-C", str(root), "-c", "user.name=t", "-c", "user.email=t@example.com"]
-    subprocess.run([*git, "init", "-q", "-b", "main"], check=True)
+    subprocess.run([*git, "init", "-q", "-b", "main", "--template="], check=True)
     subprocess.run([*git, "remote", "add", "origin", "https://github.com/acme/infra.git"], check=True)
     subprocess.run([*git, "add", "-A"], check=True)
     subprocess.run([*git, "commit", "-q", "-m", "start"], check=True)
@@ -138,16 +139,19 @@ def checkout(tmp_path):
 
 
 @pytest.fixture
-def sonde(checkout, plane, tmp_path):
-    """Run the real program in the checkout against the plane; the scrubbed environment can be added to."""
+def checkout(committed, tmp_path):
+    """A git repository of acme/infra with one stack and one component."""
+    return Path(shutil.copytree(committed, tmp_path / "infra"))
+
+
+@pytest.fixture
+def sonde(checkout, plane, tmp_path, program):
+    """Run the program in the checkout against the plane; the scrubbed environment can be added to."""
 
     def run(*argv, env=None, cwd=None):
         base = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "TMPDIR": str(tmp_path), "NO_COLOR": "1"}
         base |= {"ATMOS_PRO_BASE_URL": plane.url, "ATMOS_PRO_TOKEN": "static"}
-        program = [sys.executable, "-m", "sonde.main", *argv]
-        return subprocess.run(
-            program, cwd=Path(cwd or checkout), env=base | (env or {}), capture_output=True, text=True, check=False
-        )
+        return program.run(*argv, cwd=cwd or checkout, env=base | (env or {}))
 
     return run
 
@@ -232,12 +236,11 @@ def start(checkout):
 
 
 @pytest.fixture
-def run(start):
+def run(program, checkout):
     """Run it to its end; (exit code, standard output, standard error)."""
 
     def to_the_end(*argv, env):
-        child = start(*argv, env=env)
-        out, err = child.communicate(timeout=60)
-        return child.returncode, out, err
+        done = program.run(*argv, cwd=checkout, env=env)
+        return done.returncode, done.stdout, done.stderr
 
     return to_the_end

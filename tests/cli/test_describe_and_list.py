@@ -1,9 +1,7 @@
-"""`describe` and `list` from argv to stdout, in process."""
+"""`describe` and `list` from argv to stdout."""
 
 import json
 import os
-import subprocess
-import sys
 
 import pytest
 import yaml
@@ -33,21 +31,15 @@ FILES = {
 
 
 @pytest.fixture
-def sonde(tmp_path):
+def sonde(tmp_path, program):
     for name, text in FILES.items():
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
 
     def run(*args, code=0, **env):
-        done = subprocess.run(
-            [sys.executable, "-m", "sonde.main", *args],
-            cwd=tmp_path,
-            env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "ATMOS_GIT_ROOT_BASEPATH": "false", **env},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        base = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "ATMOS_GIT_ROOT_BASEPATH": "false"}
+        done = program.run(*args, cwd=tmp_path, env=base | env)
         assert done.returncode == code, done.stderr
         return done
 

@@ -3,8 +3,6 @@
 import json
 import os
 import stat
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -64,7 +62,7 @@ def project(checkout, tmp_path):
 
 
 @pytest.fixture
-def plan(project, checkout, plane, tls_plane, pki, tmp_path):
+def plan(project, checkout, plane, tls_plane, pki, tmp_path, program):
     """`sonde terraform plan vpc` in a job of GitHub Actions; `tls_plane` mints GitHub's token and is its API."""
     plane.says(SESSION, sts(a_token()))
 
@@ -75,10 +73,7 @@ def plan(project, checkout, plane, tls_plane, pki, tmp_path):
         base |= {"ATMOS_PRO_BASE_URL": plane.url, "SSL_CERT_FILE": str(pki / "ca.pem"), "ATMOS_PRO_TOKEN": "static"}
         base |= {"ACTIONS_ID_TOKEN_REQUEST_URL": f"{tls_plane.url}/token", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "ask"}
         base |= {"GITHUB_API_URL": tls_plane.url, "GIT_CONFIG_GLOBAL": "/dev/null"}
-        program = [sys.executable, "-m", "sonde.main", "terraform", "plan", "vpc", "-s", "dev"]
-        return subprocess.run(
-            program, cwd=checkout, env=base | (env or {}), capture_output=True, text=True, check=False
-        )
+        return program.run("terraform", "plan", "vpc", "-s", "dev", cwd=checkout, env=base | (env or {}))
 
     return run
 

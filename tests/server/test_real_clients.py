@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 import subprocess
-import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from sonde.server.chunks import store as chunks
 from sonde.server.instances import store as instances
 
 GO = os.environ.get("SONDE_GO_ATMOS", "")
-CLIENTS = {"sonde": [sys.executable, "-m", "sonde.main"], "go": [GO]}
+CLIENTS = ("sonde", "go")
 needs_terraform = pytest.mark.skipif(not shutil.which("terraform"), reason="no terraform on the PATH")
 STS = """
 auth:
@@ -40,7 +40,7 @@ class Client:
     """A client in a job of a pull request, in a checkout of acme/infra."""
 
     world: object
-    program: list
+    program: Callable[..., subprocess.CompletedProcess]
     checkout: Path
     home: Path
     grant: object
@@ -68,9 +68,7 @@ class Client:
             "ACTIONS_ID_TOKEN_REQUEST_URL": self.grant.url,
             "ACTIONS_ID_TOKEN_REQUEST_TOKEN": self.grant.token,
         }
-        command = [*self.program, *argv]
-        given = {**facts, **env}
-        return subprocess.run(command, cwd=self.checkout, env=given, capture_output=True, text=True, check=False)
+        return self.program(*argv, cwd=self.checkout, env=facts | env)
 
     def becomes_a_job_of_the_default_branch(self):
         inputs = {"component": "a", "stack": "b"}
@@ -84,10 +82,13 @@ class Client:
         return done
 
 
-@pytest.fixture(params=list(CLIENTS))
-def client(request, world, tmp_path):
-    program = CLIENTS[request.param]
-    if not program[0]:
+def run_go(*argv, cwd, env):
+    return subprocess.run([GO, *argv], cwd=cwd, env=env, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(params=CLIENTS)
+def client(request, world, tmp_path, program):
+    if request.param == "go" and not GO:
         pytest.skip("SONDE_GO_ATMOS names no Go atmos")
     world.github.commit(world.infra, "main", sample.files(), author="octo-dev")
     world.github.commit(world.infra, "grow", dict(sample.change().files), author="octo-dev")
@@ -98,7 +99,8 @@ def client(request, world, tmp_path):
     home.mkdir()
     bare = str(world.github.bare(world.infra))
     subprocess.run(["git", "clone", "-q", "-b", "grow", bare, checkout], check=True)
-    made = Client(world, program, checkout, home, run.oidc(world.runs.begin(run.run_id)))
+    run_client = run_go if request.param == "go" else program.run
+    made = Client(world, run_client, checkout, home, run.oidc(world.runs.begin(run.run_id)))
     made.git("remote", "set-url", "origin", "https://github.com/acme/infra.git")
     return made
 
