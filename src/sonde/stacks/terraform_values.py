@@ -5,6 +5,7 @@ import posixpath
 import subprocess
 from typing import TYPE_CHECKING, Any
 
+from sonde.stacks import exclusive
 from sonde.stacks.errors import StacksError, TitledError
 from sonde.stacks.functions import Caller, NotProvisionedError
 from sonde.stacks.merge import Section
@@ -142,21 +143,23 @@ def _state_folder(engine: "Engine", component: str, stack: str, sections: Sectio
 
 
 def _terraform_output(engine: "Engine", component: str, stack: str, sections: Section) -> Section:
-    """`terraform output -json` in the component's folder, after init and workspace selection."""
+    """`terraform output -json` in the component's folder, after init and workspace selection, alone in that folder."""
     folder = str(sections["component_info"].get("component_path", ""))
-    command, workspace = str(sections.get("command") or "terraform"), str(sections.get("workspace") or "default")
     env = dict(engine.host.env) | {key: str(item) for key, item in (sections.get("env") or {}).items()}
-    for arguments in (["init", "-input=false", "-reconfigure"], ["workspace", "select", workspace]):
-        done = subprocess.run([command, *arguments], cwd=folder, env=env, capture_output=True, text=True, check=False)
-        if done.returncode and arguments[0] == "workspace":
-            raise NotProvisionedError(f"terraform state not provisioned for component `{component}` in stack `{stack}`")
-        if done.returncode:
-            raise StacksError(
-                f"failed to get terraform output for component {component} in stack {stack}: {done.stderr.strip()}"
-            )
-    done = subprocess.run(
-        [command, "output", "-json"], cwd=folder, env=env, capture_output=True, text=True, check=False
-    )
+    workspace = str(sections.get("workspace") or "default")
+    command = str(sections.get("command") or "terraform")
+
+    def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run([command, *arguments], cwd=folder, env=env, capture_output=True, text=True, check=False)
+
+    with exclusive.folder(folder, env), exclusive.folder(env.get("TF_PLUGIN_CACHE_DIR", ""), env):
+        done = run("init", "-input=false", "-reconfigure")
+        if not done.returncode:
+            if run("workspace", "select", workspace).returncode:
+                raise NotProvisionedError(
+                    f"terraform state not provisioned for component `{component}` in stack `{stack}`"
+                )
+            done = run("output", "-json")
     if done.returncode:
         raise StacksError(
             f"failed to get terraform output for component {component} in stack {stack}: {done.stderr.strip()}"

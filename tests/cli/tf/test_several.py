@@ -284,6 +284,22 @@ def test_apply_gives_those_behind_it_the_new_outputs_and_each_result_is_reported
     assert {(seen.body["command"], seen.body["exit_code"]) for seen in plane.seen} == {("apply", 0)}
 
 
+def test_who_reads_outputs_of_a_component_does_not_come_between_another_in_its_folder(terraform, infra):
+    """Without a local backend outputs are read by Terraform, which selects the component's workspace for it."""
+    atmos = (infra.root / "atmos.yaml").read_text()
+    (infra.root / "atmos.yaml").write_text(atmos.replace("backend_file: true", "backend_file: false"))
+    reader = component("c", needs="a", size="READ")
+    infra.has(component("a", size=5), component("b", "a", "a", size=6), reader)
+    path = infra.root / "stacks" / "dev.yaml"
+    text = path.read_text().replace('"READ"', "!terraform.output a .size")
+    path.write_text(text.replace('"backend_type": "local"', f'"backend_type": "s3", "command": "{infra.shim}"'))
+    done = terraform("apply", "--all", "-s", "dev", "-auto-approve", "--max-concurrency", "3")
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert "+ input  = 5" in re.sub(r"\[dev/[ab]\].*", "", done.stdout)
+    assert (infra.folder("a") / "terraform.tfstate.d" / "dev-b").exists(), "b has a state of its own"
+    assert most_at_once(infra.calls(), lambda _, folder: folder == "a") == 1
+
+
 def test_destroy_goes_the_other_way(terraform, infra):
     infra.has(component("a"), component("c", needs="a"))
     assert terraform("deploy", "--all", "-s", "dev", "--max-concurrency", "2").returncode == 0

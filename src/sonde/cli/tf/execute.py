@@ -1,17 +1,18 @@
 """One call for one instance, from its files to its exit code."""
 
 from collections.abc import Mapping
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from sonde.cli.errors import CliError
 from sonde.cli.project import Project
 from sonde.cli.sts.integrations import PROVIDER
-from sonde.cli.tf import environment, files, plugins, run, status, steps
+from sonde.cli.tf import environment, files, run, status, steps
 from sonde.cli.tf.argv import Call
 from sonde.cli.tf.instance import Instance, require_folder
 from sonde.cli.tf.steps import Steps, Switches
+from sonde.stacks import exclusive
 
 
 def execute(home: Project, call: Call, instance: Instance) -> int:
@@ -148,11 +149,23 @@ def _before(home: Project, chosen: Steps, instance: Instance, env: Mapping[str, 
     if chosen.init or chosen.main[:1] == ("init",):
         _forget_workspace(instance.folder, env)
     if chosen.init:
-        with plugins.alone(env):
+        with _plugin_cache(home, env):
             code = run.tool([tool, *chosen.init], instance.folder, env)
         if code:
             return code
     return _select_workspace(home, [tool, "workspace"], instance, env) if chosen.workspace else 0
+
+
+def _plugin_cache(home: Project, env: Mapping[str, str]) -> AbstractContextManager[None]:
+    """One init at a time for a folder of providers that several components share.
+
+    Terraform says of it that concurrent inits are undefined (Terraform docs, "Provider Plugin Cache"), and the Go CLI does
+    without it when it runs several at a time.
+    """
+    cache = env.get("TF_PLUGIN_CACHE_DIR", "")
+    return exclusive.folder(
+        cache, env, lambda: home.log.warning("Waiting for another init that uses the plugin cache.", folder=cache)
+    )
 
 
 def _forget_workspace(folder: Path, env: Mapping[str, str]) -> None:
@@ -178,7 +191,7 @@ def _select_workspace(home: Project, command: list[str], instance: Instance, env
 
 
 def _main(home: Project, chosen: Steps, instance: Instance, env: Mapping[str, str]) -> int:
-    with plugins.alone(env) if chosen.main[0] == "init" else nullcontext():
+    with _plugin_cache(home, env) if chosen.main[0] == "init" else nullcontext():
         code = run.tool([program(home, instance), *chosen.main], instance.folder, env)
     if chosen.report and status.is_reported(instance.sections.get("settings")):
         status.report(home, component=instance.component, stack=instance.stack, command=chosen.command, exit_code=code)

@@ -13,6 +13,7 @@ import click
 from sonde.cli import errors, process, project
 from sonde.cli.tf import argv, instance
 from sonde.cli.tf.execute import execute
+from sonde.stacks import exclusive
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "help_option_names": []}, add_help_option=False)
@@ -21,7 +22,11 @@ def command(words: tuple[str, ...]) -> int:
     """Run a call for its one instance; its exit code."""
     call = argv.parse(words)
     home = project.load(process.current(), {**call.values, **call.lists}, warn=False)  # the parent has warned
-    return execute(home, call, instance.find(instance.engine_of(home), call, call.component, call.stack))
+    found = instance.find(instance.engine_of(home), call, call.component, call.stack)
+    # Others may read outputs of a component in this folder (`!terraform.output`), for which they select its workspace.
+    with exclusive.folder(found.folder, home.process.env):
+        env = exclusive.holding(found.folder, home.process.env)
+        return execute(home._replace(process=home.process._replace(env=env)), call, found)
 
 
 if __name__ == "__main__":
