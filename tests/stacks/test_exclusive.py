@@ -22,13 +22,11 @@ with exclusive.folder(sys.argv[1], os.environ):
 @pytest.fixture
 def holder(tmp_path):
     """A process that holds the folder."""
-    child = subprocess.Popen(
-        [sys.executable, "-c", HOLDER, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    assert child.stdout.readline() == "mine\n"
-    yield child
-    child.kill()
-    child.communicate()
+    argv = [sys.executable, "-c", HOLDER, str(tmp_path)]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout.readline() == "mine\n"
+        yield child
+        child.kill()
 
 
 @pytest.mark.parametrize("end", ["goes", "is killed"])

@@ -292,7 +292,8 @@ def test_who_reads_outputs_of_a_component_does_not_come_between_another_in_its_f
     infra.has(component("a", size=5), component("b", "a", "a", size=6), reader)
     path = infra.root / "stacks" / "dev.yaml"
     text = path.read_text().replace('"READ"', "!terraform.output a .size")
-    path.write_text(text.replace('"backend_type": "local"', f'"backend_type": "s3", "command": "{infra.shim}"'))
+    text = text.replace('"local"', '"s3"')
+    path.write_text(text.replace('"backend_type"', f'"command": "{infra.shim}", "backend_type"'))
     done = terraform("apply", "--all", "-s", "dev", "-auto-approve", "--max-concurrency", "3")
     assert done.returncode == 0, done.stderr + done.stdout
     assert "+ input  = 5" in re.sub(r"\[dev/[ab]\].*", "", done.stdout)
