@@ -1,13 +1,18 @@
 """`sonde admin audit`: who changed what, and whether the log of it is whole."""
 
 import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
+from itertools import chain
+from pathlib import Path
+from typing import Any
 
 import click
 
-from sonde.server.admin.frame import HELP, as_json, database, say
-from sonde.server.audit import service, store
-from sonde.server.audit.model import SERVER, Broken, Row
+from sonde.server.admin.frame import HELP, as_json, database, operator, say
+from sonde.server.audit import decide, service, store
+from sonde.server.audit.model import SERVER, Broken, Mark, Row, Sound
 from sonde.wire.times import wire_time
 
 EXPECTED = re.compile(r"([0-9]{1,15}):([0-9a-f]{64})")
@@ -18,6 +23,12 @@ of_workspace = click.option(
     metavar="ws_…",
     help="The workspace; without it what belongs to none, such as sign-in links.",
 )
+
+
+def from_files(*, required: bool) -> Callable[[Any], Any]:
+    """Exports, one after the other."""
+    kind, told = click.Path(path_type=Path), "An export; several in the order in which they follow each other."
+    return click.option("--file", "files", type=kind, multiple=True, required=required, metavar="FILE", help=told)
 
 
 @click.group(context_settings=HELP)
@@ -45,16 +56,17 @@ def _facts(row: Row) -> dict[str, object]:
     return asdict(row) | {"at": wire_time(row.at)}
 
 
-def _expected(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, str] | None:
+def _expected(ctx: click.Context, param: click.Parameter, value: str) -> Mark | None:
     del ctx, param
     found = EXPECTED.fullmatch(value)
     if value and not found:
         raise click.ClickException(f"{value!r} is no NUMBER:SEAL as verify prints it")
-    return (int(found[1]), found[2]) if found else None
+    return Mark(int(found[1]), found[2]) if found else None
 
 
 @audit.command("verify", context_settings=HELP)
 @of_workspace
+@from_files(required=False)
 @click.option(
     "--expect",
     "expected",
@@ -64,17 +76,95 @@ def _expected(ctx: click.Context, param: click.Parameter, value: str) -> tuple[i
     help="What an earlier verify printed: finds a log that was written anew as a whole.",
 )
 @as_json
-def audit_verify(workspace_id: str, expected: tuple[int, str] | None, *, as_json: bool) -> None:
+def audit_verify(workspace_id: str, files: Sequence[Path], expected: Mark | None, *, as_json: bool) -> None:
     """Look whether every row is as it was written; names the first that is not, and exits with 1.
+
+    With --file it reads exports, in the order in which they follow each other, and no database.
+
+    \b
+    Examples:
+      sonde admin audit verify --workspace ws_…
+      sonde admin audit verify --file 2025.jsonl --file 2026.jsonl
+    """  # noqa: D301 - \b is the control character by which click keeps these lines as they are
+    if files:
+        answer = _sound(_of_files(files, expected))
+    else:
+        with database() as db, db.read() as tx:
+            answer = _sound(service.verify(tx, workspace_id, expected))
+    facts = {"rows": answer.end.number - answer.begin.number, "head": str(answer.end)}
+    behind = ""
+    if answer.begin.number:
+        facts["begin"] = str(answer.begin)
+        behind = f", behind {answer.begin}"
+    sentence = f"{facts['rows']} rows{behind} are as they were written. Keep this elsewhere, for --expect: {answer.end}"
+    say(facts, sentence, machine=as_json)
+
+
+def _sound(answer: Sound | Broken) -> Sound:
+    if isinstance(answer, Broken):
+        raise click.ClickException(f"row {answer.number} of the audit log: {answer.because}")
+    return answer
+
+
+def _of_files(files: Sequence[Path], expected: Mark | None = None) -> Sound | Broken:
+    """Whether exports hold one chain; it may begin anywhere."""
+    rows = _rows(files)
+    first = next(rows, None)
+    if first is None:
+        raise click.ClickException("there is no row in it")
+    return decide.follow(chain([first], rows), Mark(first.number - 1, first.previous), expected)
+
+
+def _rows(files: Sequence[Path]) -> Iterator[Row]:
+    for path in files:
+        number = 0
+        try:
+            with path.open(encoding="utf-8") as lines:
+                for text in lines:
+                    number += 1
+                    yield decide.row_of(text)
+        except decide.LineError as error:
+            raise click.ClickException(f"{path}:{number} is no row of an export: {error}") from error
+        except (OSError, UnicodeDecodeError) as error:
+            raise click.ClickException(f"{path} cannot be read: {error}") from error
+
+
+@audit.command("export", context_settings=HELP)
+@of_workspace
+@click.option("--older-than", "days", type=click.IntRange(0), metavar="DAYS", help="Only rows older than so many days.")
+def audit_export(workspace_id: str, days: int | None) -> None:
+    """Print every row as one line of JSON, oldest first, as it is sealed: `verify --file` needs nothing else.
 
     \b
     Example:
-      sonde admin audit verify --workspace ws_…
+      sonde admin audit export --workspace ws_… --older-than 400 > 2025.jsonl
     """  # noqa: D301 - \b is the control character by which click keeps these lines as they are
+    out = sys.stdout  # buffered, as click.echo is not
     with database() as db, db.read() as tx:
-        answer = service.verify(tx, workspace_id, expected)
-    if isinstance(answer, Broken):
-        raise click.ClickException(f"row {answer.number} of the audit log: {answer.because}")
-    facts = {"rows": answer.number, "head": f"{answer.number}:{answer.seal}"}
-    sentence = f"{answer.number} rows are as they were written. Keep this elsewhere, for --expect: {facts['head']}"
-    say(facts, sentence, machine=as_json)
+        until = None if days is None else tx.now - days * 86_400_000
+        answer = _sound(service.export(tx, workspace_id, until, lambda row: out.write(decide.line(row) + "\n")))
+    out.flush()
+    click.echo(f"{answer.end.number - answer.begin.number} rows, up to {answer.end}", err=True)
+
+
+@audit.command("cut", context_settings=HELP)
+@of_workspace
+@from_files(required=True)
+@as_json
+def audit_cut(workspace_id: str, files: Sequence[Path], *, as_json: bool) -> None:
+    """Remove from the database the rows that an export holds. The log itself says so, and stays verifiable.
+
+    Nothing else ever removes a row. The export must be whole and begin where the log begins.
+
+    \b
+    Example:
+      sonde admin audit cut --workspace ws_… --file 2025.jsonl
+    """  # noqa: D301 - \b is the control character by which click keeps these lines as they are
+    exported = _sound(_of_files(files))
+    with database() as db, db.write("admin.change") as tx:
+        try:
+            many = service.cut(tx, workspace_id, exported, operator())
+        except service.NotCutError as error:
+            raise click.ClickException(f"nothing was cut: {error}") from error
+    told = f"{many} rows were cut, up to {exported.end}. Keep the export: it is all there is of them"
+    say({"rows": many, "cut": str(exported.end)}, told, machine=as_json)

@@ -49,11 +49,30 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Sound:
-    """Every row is as it was written. `number` and `seal` are of the newest, to be kept elsewhere."""
+class Mark:
+    """A place in a chain: the number of a row and its seal. Nothing stands at 0."""
 
-    number: int
-    seal: str
+    number: int = 0
+    seal: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.number}:{self.seal}"
+
+
+@dataclass(frozen=True)
+class Ends:
+    """What is kept beside a chain: its newest row, and the newest that was exported and cut, behind which it begins."""
+
+    head: Mark = Mark()
+    cut: Mark = Mark()
+
+
+@dataclass(frozen=True)
+class Sound:
+    """Every row from behind `begin` to `end` is as it was written. `end` is to be kept elsewhere."""
+
+    begin: Mark
+    end: Mark
 
 
 @dataclass(frozen=True)

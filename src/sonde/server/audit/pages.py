@@ -22,6 +22,7 @@ CATEGORIES = (
     "sts",
     "pull_request",
     "auth",
+    "audit",
 )
 
 

@@ -1,11 +1,11 @@
-"""All SQL of the audit log. Rows are added and read; nothing here changes or deletes one."""
+"""All SQL of the audit log. Rows are added and read; none is changed, and only `cut` removes some."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
-from sqlalchemy import BigInteger, Column, Index, Table, Text, UniqueConstraint, select, update
+from sqlalchemy import BigInteger, Column, Index, Table, Text, UniqueConstraint, delete, select, update
 
-from sonde.server.audit.model import Row
+from sonde.server.audit.model import Ends, Mark, Row
 from sonde.server.kernel.db import Tx, metadata
 
 audit_log = Table(
@@ -34,7 +34,11 @@ audit_heads = Table(
     Column("workspace_id", Text, primary_key=True),
     Column("number", BigInteger, nullable=False),
     Column("seal", Text, nullable=False),
+    # the newest row that was exported and cut: the anchor from which the rest is verified
+    Column("cut_number", BigInteger, nullable=False, server_default="0"),
+    Column("cut_seal", Text, nullable=False, server_default=""),
 )
+PAGE = 1000  # rows that are read at a time
 
 
 def head_for_update(tx: Tx, workspace_id: str) -> tuple[int, str]:
@@ -52,16 +56,37 @@ def add(tx: Tx, row: Row) -> None:
     tx.run(update(audit_heads).where(mine).values(number=row.number, seal=row.seal))
 
 
-def head(tx: Tx, workspace_id: str) -> tuple[int, str]:
-    """Number and seal of the newest row as they are kept beside the chain."""
+def ends(tx: Tx, workspace_id: str) -> Ends:
+    """What is kept beside the chain of a workspace."""
     row = tx.one(select(audit_heads).where(audit_heads.c.workspace_id == workspace_id))
-    return (row.number, row.seal) if row else (0, "")
+    return Ends(Mark(row.number, row.seal), Mark(row.cut_number, row.cut_seal)) if row else Ends()
 
 
-def chain(tx: Tx, workspace_id: str) -> Sequence[Row]:
-    """Every row of a workspace, oldest first."""
-    mine = audit_log.c.workspace_id == workspace_id
-    return [Row(**row._mapping) for row in tx.all(select(audit_log).where(mine).order_by(audit_log.c.number))]  # noqa: SLF001 - SQLAlchemy's public name of it
+def chain(tx: Tx, workspace_id: str, through: int) -> Iterator[Row]:
+    """The rows of a workspace up to number `through`, oldest first, read page by page; some may be added meanwhile."""
+    mine, last = (audit_log.c.workspace_id == workspace_id, audit_log.c.number <= through), 0
+    while True:
+        behind = select(audit_log).where(*mine, audit_log.c.number > last)
+        page = tx.all(behind.order_by(audit_log.c.number).limit(PAGE))
+        for row in page:
+            yield Row(**row._mapping)  # noqa: SLF001 - SQLAlchemy's public name of it
+        if len(page) < PAGE:
+            return
+        last = page[-1].number
+
+
+def seal_of(tx: Tx, workspace_id: str, number: int) -> str | None:
+    """The seal of one row; None where it is not there."""
+    row = tx.one(select(audit_log.c.seal).where(audit_log.c.workspace_id == workspace_id, audit_log.c.number == number))
+    return row.seal if row else None
+
+
+def cut(tx: Tx, workspace_id: str, mark: Mark) -> int:
+    """Remove the rows up to `mark` and keep it as the anchor; how many went. The database lets only such rows go."""
+    mine = audit_heads.c.workspace_id == workspace_id
+    tx.run(update(audit_heads).where(mine).values(cut_number=mark.number, cut_seal=mark.seal))
+    old = (audit_log.c.workspace_id == workspace_id, audit_log.c.number <= mark.number)
+    return tx.run(delete(audit_log).where(*old)).rowcount
 
 
 def newest(tx: Tx, workspace_id: str | None, category: str, limit: int, *, before: int | None = None) -> Sequence[Row]:
