@@ -62,6 +62,7 @@ LISTS = [
     ("a stack's pattern", ["--stack", "d*"], "app\tdev\nvpc\tdev\n"),
     ("a tag", ["--tags", "net"], "vpc\tdev\n"),
     ("a predicate", ["--filter", ".enabled == false"], "app\tdev\n"),
+    ("an expression that gives something", ["--query", 'select(.stack == "prod")'], "vpc\tprod\n"),
     ("columns of one's own", ["--stack", "d*", "--columns", "Where={{ .stack | upper }}"], "DEV\nDEV\n"),
     ("csv with headings", ["--stack", "p*", "--format", "csv"], "Component,Stack\nvpc,prod\n"),
     ("another order", ["--stack", "[dp]*", "--sort", "stack:desc"], "vpc\tprod\napp\tdev\nvpc\tdev\n"),

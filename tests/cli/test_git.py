@@ -27,6 +27,9 @@ from sonde.cli.git import Repository
         ("https://dev.azure.com/acme/platform/_git/infra", "dev.azure.com", "acme", "infra"),
         ("git@ssh.dev.azure.com:v3/acme/platform/infra", "dev.azure.com", "acme", "infra"),
         ("https://GitHub.com/Acme/Infra.git", "GitHub.com", "Acme", "Infra"),
+        ("https://www.github.com/acme/infra", "github.com", "acme", "infra"),
+        ("https://gitlab.com/a%20b/c", "gitlab.com", "a b", "c"),
+        ("https://git.acme.example/infra.git", "git.acme.example", "", "infra"),
     ],
 )
 def test_a_remote_url_names_host_owner_and_repository(url, host, owner, name):
@@ -61,6 +64,22 @@ def test_a_remote_in_an_included_file_is_found(checkout):
     (checkout / "extra.cfg").write_text('[remote "origin"]\n\turl = https://github.com/inc/luded.git\n')
     (checkout / ".git" / "config").write_text("[include]\n\tpath = ../extra.cfg\n")
     assert git.repository(git.find(checkout)).owner == "inc"
+
+
+@pytest.mark.parametrize(
+    ("rules", "url"),
+    [
+        ({"https://github.com/": "gh:"}, "https://github.com/acme/infra"),
+        ({"https://x.example/": "g", "https://github.com/": "gh:"}, "https://github.com/acme/infra"),
+        ({"https://bot:secret@github.com/": "gh:"}, "https://github.com/acme/infra"),
+        ({"https://github.com/": "other:"}, "gh:acme/infra"),
+    ],
+)
+def test_what_the_checkout_writes_instead_of_a_remote_counts_without_its_password(checkout, rules, url):
+    subprocess.run(["git", "remote", "set-url", "origin", "gh:acme/infra"], cwd=checkout, check=True)
+    for base, prefix in rules.items():
+        subprocess.run(["git", "config", f"url.{base}.insteadOf", prefix], cwd=checkout, check=True)
+    assert git.repository(git.find(checkout)).url == url
 
 
 @pytest.mark.parametrize(

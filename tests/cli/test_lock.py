@@ -109,3 +109,17 @@ def test_a_lost_answer_says_that_the_lock_may_stand_and_a_server_that_is_away_do
     done = sonde(*LOCK, env={"ATMOS_PRO_BASE_URL": "http://127.0.0.1:1"})
     assert "connection refused" in done.stderr
     assert "not known" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90", 90), ("0x1e", 30), ("036", 30), ("0o36", 30), ("1_000", 1000), ("-5", -5)]
+)
+def test_a_time_to_live_is_written_as_go_reads_numbers(sonde, plane, text, seconds):
+    assert sonde("pro", "lock", "vpc", "-s", "dev", f"--ttl={text}").returncode == 0
+    assert plane.seen[0].body["ttl"] == seconds
+
+
+@pytest.mark.parametrize("text", ["", " 5", "1.5", "x", "089"])
+def test_a_time_to_live_that_is_no_number_is_refused(sonde, plane, text):
+    assert sonde("pro", "lock", "vpc", "-s", "dev", f"--ttl={text}").returncode == 1
+    assert not plane.seen

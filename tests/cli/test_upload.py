@@ -125,6 +125,13 @@ def test_without_a_remote_what_is_affected_cannot_be_uploaded(home, plane, check
     assert not plane.seen
 
 
+def test_without_a_checkout_the_inventory_cannot_be_uploaded(home, plane, checkout):
+    (checkout / ".git").rename(checkout / "git")
+    with pytest.raises(GitError, match="repository does not exist"):
+        upload.instances(home, [vpc()])
+    assert not plane.seen
+
+
 def test_big_uploads_go_in_chunks_of_one_batch(home, plane):
     home = limited(home, 600)
     upload.instances(home, [vpc(f"s{number:02}", pro={"x": "y" * 60}) for number in range(9)])

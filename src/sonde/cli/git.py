@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from sonde.cli import shown
 from sonde.cli.errors import GitError
@@ -17,6 +17,13 @@ SCP = r"(?:[^@/:]+@)?(?P<host>[^/:]+):(?P<path>(?!//).+)"  # compiled when it is
 SECTION = re.compile(r'\[\s*(?P<name>[A-Za-z0-9.-]+)(?:\s+"(?P<sub>(?:[^"\\]|\\.)*)")?\s*\](?P<rest>.*)')
 COMMIT = r"[0-9a-f]{40}(?:[0-9a-f]{24})?"
 AZURE_HOSTS = ("dev.azure.com", "ssh.dev.azure.com")
+# Other names of a host, which lead to the same repositories.
+ALIASES = {
+    "www.github.com": "github.com",
+    "raw.githubusercontent.com": "github.com",
+    "www.bitbucket.org": "bitbucket.org",
+}
+PASSWORD = re.compile(r"(?<=://)[^/@]*:[^/@]*@")
 ESCAPES = {"n": "\n", "t": "\t", "b": "\b", '"': '"', "\\": "\\"}
 
 
@@ -69,14 +76,15 @@ def repository(checkout: Checkout) -> Repository:
     remotes = _remotes(checkout)
     if not remotes:
         return Repository()
-    return parse_remote(remotes.get("origin") or next(iter(remotes.values())))
+    return parse_remote(_rewritten(remotes.get("origin") or next(iter(remotes.values())), checkout))
 
 
 def parse_remote(url: str) -> Repository:
     """Host, owner and name out of a remote URL (https, ssh, git, scp form). Raises GitError for a local path.
 
-    GitLab groups nest: there all but the last segment is the owner. Elsewhere the owner is the first segment; Azure
-    DevOps has a project between owner and name (`/org/project/_git/name`, by ssh `v3/org/project/name`).
+    GitLab groups nest: there all but the last segment is the owner. There is none where the name stands
+    alone. Elsewhere the owner is the first segment; Azure DevOps has a project between owner and name
+    (`/org/project/_git/name`, by ssh `v3/org/project/name`).
     """
     host, path = _host_and_path(url)
     if not host:
@@ -86,7 +94,10 @@ def parse_remote(url: str) -> Repository:
                 f"The git remote is `{shown.address(url)}`. Locks and uploads need a remote on a host: git remote set-url origin …"
             ],
         )
+    host = ALIASES.get(host, host)
     parts = [part for part in path.removesuffix("/").removesuffix(".git").split("/") if part]
+    if len(parts) == 1 and is_gitlab(host):
+        return Repository(url=url, host=host, name=parts[0])
     if len(parts) < 2:
         raise GitError(f"failed to get repository info: {shown.address(url)} does not name an owner and a repository")
     if host in AZURE_HOSTS:
@@ -106,7 +117,7 @@ def _host_and_path(url: str) -> tuple[str, str]:
     if "://" in url:
         parts = urlsplit(url)
         host = re.sub(r":\d*$", "", parts.netloc.rpartition("@")[2])
-        return host if parts.scheme != "file" else "", parts.path
+        return host if parts.scheme != "file" else "", unquote(parts.path)
     scp = re.fullmatch(SCP, url)
     return (scp["host"], scp["path"]) if scp else ("", url)
 
@@ -141,6 +152,23 @@ def _remotes(checkout: Checkout) -> dict[str, str]:
     for name, url in found:
         remotes.setdefault(name, url)
     return remotes
+
+
+def _rewritten(url: str, checkout: Checkout) -> str:
+    """The URL that this checkout's `url.<base>.insteadOf` makes of a remote's; the longest match wins (git-config(1)).
+
+    Rules of the machine and of the user do not count, lest a lock's key differ between machines. A password that a
+    rule brings in is for git alone.
+    """
+    rules = [
+        (value, base)
+        for name, base, key, value in entries(_read(checkout.common_dir / "config"))
+        if (name, key) == ("url", "insteadof") and value and url.startswith(value)
+    ]
+    if not rules:
+        return url
+    prefix, base = max(rules, key=lambda rule: len(rule[0]))
+    return PASSWORD.sub("", base) + url.removeprefix(prefix)
 
 
 def entries(text: str) -> Iterator[tuple[str, str, str, str]]:

@@ -207,7 +207,7 @@ def components(ctx: click.Context, /, **given: Any) -> None:
 )
 @click.option("-s", "--stack", default="", help="Only in stacks that match this pattern.")
 @click.option("--filter", "predicate", default="", help="A yq predicate over the rows.")
-@click.option("--query", default="", hidden=True)
+@click.option("-q", "--query", default="", help="A yq expression; rows for which it gives nothing are left out.")
 @click.option("--upload", is_flag=True, help="Send all instances to the control plane.")
 @click.option("--delimiter", default="", help="Delimiter of csv and tsv.")
 @click.option("--output-file", default="", help="Where the matrix format is appended to.")
@@ -235,6 +235,7 @@ def instances(ctx: click.Context, /, **given: Any) -> None:
         return
     chosen = rows.of_instances(found, _pattern(given))
     shown = rows.where(chosen, given["predicate"]) if given["predicate"] else chosen
+    shown = rows.answering(shown, given["query"]) if given["query"] else shown
     _show(_chosen(shown, given), config, given, tables.INSTANCES)
     if uploads:
         from sonde.cli import project, upload
@@ -248,7 +249,8 @@ def _check_upload(given: Mapping[str, Any]) -> None:
     if given["tags"] or given["labels"]:
         what = "--tags/--labels is not supported with --upload (the inventory upload is always unfiltered)"
         raise CliError(f"invalid flag\n\n{what}")
-    if _reach(given) != rows.Reach():
+    reach = _reach(given)
+    if reach.dependencies or reach.dependents:
         raise CliError("invalid flag\n\n--include-dependencies/--include-dependents is not supported with --upload")
     if given["form"] in ("tree", "matrix"):
         raise CliError(f"invalid flag\n\n--upload is not supported with --format={given['form']}")

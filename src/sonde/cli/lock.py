@@ -3,6 +3,7 @@
 Neither component nor stack is looked up: a lock may be taken for what does not exist yet.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -29,6 +30,24 @@ TIMEOUT = click.option(
 )
 
 
+class Seconds(click.ParamType):
+    """A whole number of 32 bits as Go reads one: also `0x1e`, `0o36`, `036` and `1_000`, and no blanks around it."""
+
+    name = "integer"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        text = str(value)
+        sign, digits = ("-", text[1:]) if text[:1] == "-" else ("", text.removeprefix("+"))
+        octal = re.fullmatch(r"0[0-7_]+", digits)
+        try:
+            number = int(f"{sign}0o{digits[1:]}" if octal else f"{sign}{digits}", 0)
+        except ValueError:
+            number = MAX_TTL + 1
+        if not digits[:1].isdecimal() or digits != digits.strip() or not MIN_TTL <= number <= MAX_TTL:
+            self.fail(f"{text!r} is no number of seconds between {MIN_TTL} and {MAX_TTL}.", param, ctx)
+        return number
+
+
 CODES = "0 done; 1 refused, or no answer"
 
 
@@ -44,9 +63,7 @@ CODES = "0 done; 1 refused, or no answer"
 @click.argument("component", required=False)
 @COMPONENT
 @STACK
-@click.option(
-    "-t", "--ttl", type=click.IntRange(MIN_TTL, MAX_TTL), default=0, help="Seconds until the lock ends by itself [30]."
-)
+@click.option("-t", "--ttl", type=Seconds(), default=0, help="Seconds until the lock ends by itself [30].")
 @MESSAGE
 @WAIT
 @TIMEOUT

@@ -95,16 +95,11 @@ def _is_on(item: InstanceItem, below: str = "") -> bool:
 
 
 def _repository_or_empty(home: Project) -> Repository:
-    """Uploaded without names where there is no checkout or no remote: the server tells the repository from the session.
+    """Uploaded without names where there is no remote: the server tells the repository from the session.
 
-    Raises GitError for a remote that is no URL of a host.
+    Raises GitError where there is no checkout, and for a remote that is no URL of a host.
     """
-    try:
-        checkout = git.find(home.process.cwd)
-    except GitError as error:
-        home.log.warning("The repository is not known; uploading without its name.", error=error.message)
-        return Repository()
-    repository = git.repository(checkout)
+    repository = git.repository(git.find(home.process.cwd))
     if not repository.url:
         home.log.warning("The checkout has no git remote; uploading without the repository's name.")
     return repository

@@ -120,6 +120,7 @@ def of_components(found: Stacks, pattern: str = "") -> list[Row]:
         row = rows.get((each.name, each.kind))
         if row is None:
             row = rows[(each.name, each.kind)] = of_instance(each) | {"type": each.kind, "stack_count": 0}
+            del row["stack"]  # it is in several
             kind = _map(each, "metadata").get("type")
             row["component_type"] = kind if isinstance(kind, str) else "real"
         metadata = _map(each, "metadata")
@@ -170,6 +171,13 @@ def where(rows: Sequence[Row], predicate: str) -> list[Row]:
     from sonde.stacks import yq
 
     return [row for row in rows if yq.truth(yq.evaluate(row, predicate))]
+
+
+def answering(rows: Sequence[Row], expression: str) -> list[Row]:
+    """The rows for which a yq expression gives anything but null; `false` is something (Go's `list instances --query`)."""
+    from sonde.stacks import yq
+
+    return [row for row in rows if yq.evaluate(row, expression) is not None]
 
 
 def of_instance(each: Instance) -> Row:
