@@ -30,7 +30,7 @@ TIMEOUT = click.option(
 )
 
 
-class Seconds(click.ParamType):
+class Seconds(click.ParamType[int]):
     """A whole number of 32 bits as Go reads one: also `0x1e`, `0o36`, `036` and `1_000`, and no blanks around it."""
 
     name = "integer"
