@@ -189,3 +189,17 @@ def test_who_cuts_by_hand_and_hides_it_is_found(admin, db):  # noqa: F811 - fixt
         tx.run(text("UPDATE audit_heads SET cut_number = 2, cut_seal = (SELECT seal FROM audit_log WHERE number = 2)"))
         tx.run(text("DELETE FROM audit_log WHERE number <= 2"))
     refused(admin("audit", "verify", "--workspace", "ws_1"), "row 2", "no row tells of a cut")
+
+
+def test_an_export_has_its_name_only_when_it_is_whole_and_replaces_none(admin, db, tmp_path, monkeypatch):  # noqa: F811 - fixtures
+    written(db, 3)
+    path = tmp_path / "log.jsonl"
+    words = ("audit", "export", "--workspace", "ws_1", "--file", str(path))
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "chain", lambda *_: iter([chain(2)[0][1]]))
+        refused(admin(*words), "row 1")
+    assert not path.exists()
+    assert admin(*words)[:2] == (0, "")
+    assert verified(admin, path)["rows"] == 3
+    refused(admin(*words), "is there already")
+    refused(admin(*words[:-1], str(tmp_path / "no" / "folder")), "cannot be written")

@@ -1,8 +1,10 @@
 """`sonde admin audit`: who changed what, and whether the log of it is whole."""
 
+import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
@@ -132,19 +134,37 @@ def _rows(files: Sequence[Path]) -> Iterator[Row]:
 @audit.command("export", context_settings=HELP)
 @of_workspace
 @click.option("--older-than", "days", type=click.IntRange(0), metavar="DAYS", help="Only rows older than so many days.")
-def audit_export(workspace_id: str, days: int | None) -> None:
+@click.option("--file", "path", type=click.Path(path_type=Path), metavar="FILE", help="Write here, once all is there.")
+def audit_export(workspace_id: str, days: int | None, path: Path | None) -> None:
     """Print every row as one line of JSON, oldest first, as it is sealed: `verify --file` needs nothing else.
 
     \b
     Example:
-      sonde admin audit export --workspace ws_… --older-than 400 > 2025.jsonl
+      sonde admin audit export --workspace ws_… --older-than 400 --file 2025.jsonl
     """  # noqa: D301 - \b is the control character by which click keeps these lines as they are
-    out = sys.stdout  # buffered, as click.echo is not
-    with database() as db, db.read() as tx:
+    with database() as db, db.read() as tx, _output(path) as write:
         until = None if days is None else tx.now - days * 86_400_000
-        answer = _sound(service.export(tx, workspace_id, until, lambda row: out.write(decide.line(row) + "\n")))
-    out.flush()
+        answer = _sound(service.export(tx, workspace_id, until, lambda row: write(decide.line(row) + "\n")))
     click.echo(f"{answer.end.number - answer.begin.number} rows, up to {answer.end}", err=True)
+
+
+@contextmanager
+def _output(path: Path | None) -> Iterator[Callable[[str], object]]:
+    """Standard output, or a new file that has its name only when it is whole and on the disk."""
+    if path is None:
+        yield sys.stdout.write  # buffered, as click.echo is not
+        return
+    if path.exists():
+        raise click.ClickException(f"{path} is there already; an export does not replace one")
+    part = path.with_name(f"{path.name}.part")
+    try:
+        with part.open("w", encoding="utf-8") as out:
+            yield out.write
+            out.flush()
+            os.fsync(out.fileno())
+        part.replace(path)
+    except OSError as error:
+        raise click.ClickException(f"{path} cannot be written ({error.strerror})") from error
 
 
 @audit.command("cut", context_settings=HELP)
