@@ -29,6 +29,7 @@ class Project:
     inherit_source: bool = True
     component_paths: Mapping[str, str] = field(default_factory=dict)  # type -> path as written in atmos.yaml
     commands: Mapping[str, str] = field(default_factory=dict)  # type -> `components.<type>.command`
+    generates_backend: bool = True  # `components.terraform.auto_generate_backend_file`
     workspaces_enabled: bool = True
     prefix_separator: str = "-"
     env: Mapping[str, Any] = field(default_factory=dict)  # atmos.yaml `env`, below every component's own
@@ -71,6 +72,7 @@ def from_config(config: Config, library: Library) -> Project:
         component_paths={kind: get(f"components.{kind}.base_path") or "" for kind in types}
         | {"container": "components/container"},
         commands={kind: get(f"components.{kind}.command") or "" for kind in types},
+        generates_backend=get("components.terraform.auto_generate_backend_file") is True,
         workspaces_enabled=get("components.terraform.workspaces_enabled") is not False,
         prefix_separator=get("components.terraform.workspace.prefix_separator") or "-",
         env=get("env") or {},

@@ -3,9 +3,10 @@
 import json
 import posixpath
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sonde.stacks import exclusive
+from sonde.stacks import backend_file, exclusive
 from sonde.stacks.errors import StacksError, TitledError
 from sonde.stacks.functions import Caller, NotProvisionedError
 from sonde.stacks.merge import Section
@@ -143,16 +144,22 @@ def _state_folder(engine: "Engine", component: str, stack: str, sections: Sectio
 
 
 def _terraform_output(engine: "Engine", component: str, stack: str, sections: Section) -> Section:
-    """`terraform output -json` in the component's folder, after init and workspace selection, alone in that folder."""
+    """`terraform output -json` in the component's folder, after init and workspace selection, alone in that folder.
+
+    Components share folders: the backend in it may be that of another one, or not be there yet.
+    """
     folder = str(sections["component_info"].get("component_path", ""))
     env = dict(engine.host.env) | {key: str(item) for key, item in (sections.get("env") or {}).items()}
     workspace = str(sections.get("workspace") or "default")
-    command = str(sections.get("command") or "terraform")
+    command = str(sections.get("command") or engine.project.commands.get("terraform") or "terraform")
 
     def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run([command, *arguments], cwd=folder, env=env, capture_output=True, text=True, check=False)
 
     with exclusive.folder(folder, env), exclusive.folder(env.get("TF_PLUGIN_CACHE_DIR", ""), env):
+        if engine.project.generates_backend:
+            kind, backend = str(sections.get("backend_type") or ""), sections.get("backend") or {}
+            backend_file.write(Path(folder, backend_file.BACKEND), backend_file.backend(kind, backend, workspace))
         done = run("init", "-input=false", "-reconfigure")
         if not done.returncode:
             if run("workspace", "select", workspace).returncode:

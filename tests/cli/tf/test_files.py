@@ -7,6 +7,7 @@ import pytest
 
 from sonde.cli.errors import CliError
 from sonde.cli.tf import files, hcl
+from sonde.stacks.errors import StacksError
 
 
 def test_a_file_is_sorted_indented_and_for_its_owner_alone(tmp_path):
@@ -27,7 +28,7 @@ def test_terraform_cloud_is_its_own_block_with_the_workspace_filled_in():
 
 
 def test_a_backend_without_a_kind_is_an_error_with_a_next_step():
-    with pytest.raises(CliError, match="backend_type is required"):
+    with pytest.raises(StacksError, match="backend_type is required"):
         files.backend("", {}, "dev")
 
 

@@ -1,44 +1,17 @@
 """The files that Terraform finds in the component's folder: variables, backend, provider overrides (stacks.md §12)."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from sonde.cli.errors import CliError
 from sonde.cli.tf import hcl
+from sonde.stacks.backend_file import BACKEND, as_json, backend, write
 
-BACKEND = "backend.tf.json"
+__all__ = ["BACKEND", "as_json", "backend", "generated", "providers", "required", "write"]
+
 PROVIDERS = "providers_override.tf.json"
 REQUIRED_PROVIDERS = "terraform_override.tf.json"
-
-
-def as_json(value: Any) -> str:
-    """Two spaces, sorted keys, a newline at the end."""
-    return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
-
-
-def write(path: Path, value: Any) -> None:
-    """Replace a file by a JSON value, readable by its owner alone: variables and backends may hold secrets."""
-    beside = path.with_name(f".{path.name}.new")
-    beside.touch(mode=0o600)
-    beside.write_text(as_json(value), encoding="utf-8")
-    beside.replace(path)
-
-
-def backend(kind: str, settings: Mapping[str, Any], workspace: str) -> dict[str, Any]:
-    """The content of backend.tf.json. `cloud` is a block of its own, in which `{terraform_workspace}` is filled in.
-
-    Raises CliError where the kind is not said.
-    """
-    if not kind:
-        raise CliError(
-            "backend_type is required",
-            hints=["Set `backend_type`, or `components.terraform.auto_generate_backend_file: false` in atmos.yaml."],
-        )
-    if kind == "cloud":
-        return {"terraform": {"cloud": _filled(dict(settings), workspace) if workspace else dict(settings)}}
-    return {"terraform": {"backend": {kind: dict(settings)}}}
 
 
 def providers(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -88,11 +61,3 @@ def _structured(name: str, content: Any) -> str:
 
         return yamldump.dump(content)
     return as_json(content)
-
-
-def _filled(value: Any, workspace: str) -> Any:
-    if isinstance(value, str):
-        return value.replace("{terraform_workspace}", workspace)
-    if isinstance(value, Mapping):
-        return {key: _filled(item, workspace) for key, item in value.items()}
-    return [_filled(item, workspace) for item in value] if isinstance(value, list) else value
