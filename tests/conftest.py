@@ -12,6 +12,7 @@ from typing import Any
 import postgres
 import pytest
 from hypothesis import settings
+from program import shared
 
 # the gate judges a change, not the luck of a draw: examples are the same each run, unless SONDE_TEST_RANDOM asks for others
 settings.register_profile("suite", derandomize=not os.environ.get("SONDE_TEST_RANDOM"), deadline=None)
@@ -123,11 +124,14 @@ def _plain_tracebacks():
 @pytest.fixture(scope="session")
 def program():
     """The `sonde` program, imported once per worker."""
-    from program import Program
+    return shared()
 
-    made = Program()
-    yield made
-    made.close()
+
+@pytest.fixture(scope="session", autouse=True)
+def _program_ends():
+    yield
+    if shared.cache_info().currsize:
+        shared().close()
 
 
 @pytest.fixture(scope="session")

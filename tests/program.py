@@ -5,6 +5,7 @@ console script does (`sonde.start.main`), in the folder, the environment and the
 ends as a process does. How a true start goes is for tests/cli/test_process_end.py, test_imports.py and their like.
 """
 
+import functools
 import gc
 import importlib
 import json
@@ -37,10 +38,15 @@ class Program:
 
     def run(self, *argv, cwd, env):
         """Run to the end, as `subprocess.run([sys.executable, "-m", "sonde.main", *argv])` does with captured text."""
-        request = json.dumps([argv, str(cwd), {name: str(value) for name, value in env.items()}]).encode()
-        if any(name.startswith(STARTING) for name in env) or len(request) > MOST:
+        if any(name.startswith(STARTING) for name in env):
             command = [sys.executable, "-m", "sonde.main", *argv]
             return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
+        code, stdout, stderr = self.begin(("sonde.start", "main"), argv, cwd=cwd, env=env)
+        return subprocess.CompletedProcess(list(argv), code, _text(stdout), _text(stderr))
+
+    def begin(self, what, argv, *, cwd, env):
+        """Call something in a new process: a module, its function, what that is given. Exit code and both outputs."""
+        request = json.dumps([what, argv, str(cwd), {name: str(value) for name, value in env.items()}]).encode()
         ours, theirs = socket.socketpair()
         out, its_out = os.pipe()
         err, its_err = os.pipe()
@@ -50,8 +56,7 @@ class Program:
             os.close(its_out)
             os.close(its_err)
             stdout, stderr = _read([out, err])
-            code = int(ours.recv(16))
-        return subprocess.CompletedProcess(list(argv), code, _text(stdout), _text(stderr))
+            return int(ours.recv(16)), stdout, stderr
 
     def close(self):
         self._asked.close()
@@ -60,6 +65,12 @@ class Program:
 
 def _text(data):
     return data.decode().replace("\r\n", "\n").replace("\r", "\n")
+
+
+@functools.cache
+def shared():
+    """The one of this process."""
+    return Program()
 
 
 def _read(pipes):
@@ -116,8 +127,12 @@ def _next_command(asked):
     return json.loads(request)
 
 
-def _become(argv, cwd, env):
-    """Be as `python -m sonde.main` is just before its first line."""
+def _become(what, argv, cwd, env):
+    """Be as `python -m sonde.main` is just before its first line; returns what to call then."""
+    module, function, *given = what
+    if not module.startswith("sonde."):
+        sys.path.insert(0, str(Path(__file__).parent / "stacks"))
+    begins = getattr(importlib.import_module(module), function)
     os.chdir(cwd)
     coerced = {name: value for name, value in os.environ.items() if name == "LC_CTYPE"}  # PEP 538
     os.environ.clear()
@@ -125,12 +140,11 @@ def _become(argv, cwd, env):
     main = sys.modules["sonde.main"].__file__
     sys.argv = [main, *argv]
     sys.orig_argv = [sys.executable, "-m", "sonde.main", *argv]
+    return functools.partial(begins, *given)
 
 
 if __name__ == "__main__":
-    sys.path.remove(str(Path(__file__).parent))
     _import_all()
     gc.collect()
     gc.freeze()
-    _become(*_next_command(socket.socket(fileno=int(sys.argv[1]))))
-    importlib.import_module("sonde.start").main()
+    _become(*_next_command(socket.socket(fileno=int(sys.argv[1]))))()

@@ -1,9 +1,12 @@
 """A project whose commands are asked in a child process, as the console script begins, with the cache and without it."""
 
-import io
+import gc
 import os
 import sys
 
+from program import shared
+
+from sonde import start
 from sonde.cli import errors
 from sonde.main import cli
 from sonde.stacks.cache import entries, facts, replay, running
@@ -43,6 +46,9 @@ FILES = {
 }
 
 
+KEPT = 0x40  # a bit of the exit code
+
+
 class Project:
     """A folder with stacks, asked by a child of this process, which begins as the console script does."""
 
@@ -61,33 +67,10 @@ class Project:
 
     def run(self, *argv, settled=facts.SETTLED, **env):
         """(exit code, stdout, stderr, whether the answer was a kept one)"""
-        streams = [self.root / "stdout", self.root / "stderr"]
-        child = os.fork()
-        if not child:
-            self._child(argv, {**self.env, **env}, streams, settled)
-        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        stdout, stderr = (path.read_bytes() for path in streams)
-        return code & 0x3F, stdout, stderr, bool(code & 0x40)
-
-    def _child(self, argv, env, streams, settled):
-        try:
-            facts.SETTLED = settled
-            os.chdir(self.root / "tree")
-            os.environ.clear()
-            os.environ.update(env)
-            for number, path in enumerate(streams, 1):
-                os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
-            sys.stdin = io.StringIO()
-            sys.stdout, sys.stderr = open(1, "w", encoding="utf-8"), open(2, "w", encoding="utf-8")  # noqa: SIM115
-            code = 0x40
-            if not replay.answer(argv, os.environ):
-                code = running.run(argv, os.environ, lambda: run_cli(argv))
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(code)
-        except BaseException as error:  # noqa: BLE001 - nothing may return into pytest
-            os.write(2, repr(error).encode())
-            os._exit(0x3F)
+        what = ("cache_project", "begin", settled)
+        code, stdout, stderr = shared().begin(what, argv, cwd=self.root / "tree", env=self.env | env)
+        assert code >= 0, (code, stderr)
+        return code & ~KEPT, stdout, stderr, bool(code & KEPT)
 
     def kept(self):
         return sorted(self.place.glob("*")) if self.place.exists() else []
@@ -115,6 +98,16 @@ class Project:
             elif target != path:
                 target.unlink(missing_ok=True)
                 target.symlink_to(path)
+
+
+def begin(settled):
+    """What `sonde.start` and `sonde.main` do, with another time for files to settle; the exit code says whether the answer was kept."""
+    gc.disable()
+    facts.SETTLED = settled
+    argv, code = sys.argv[1:], KEPT
+    if not replay.answer(argv, os.environ):
+        code = running.run(argv, os.environ, lambda: run_cli(argv))
+    start.leave(code)
 
 
 def run_cli(argv):
