@@ -123,3 +123,66 @@ def test_a_time_to_live_is_written_as_go_reads_numbers(sonde, plane, text, secon
 def test_a_time_to_live_that_is_no_number_is_refused(sonde, plane, text):
     assert sonde("pro", "lock", "vpc", "-s", "dev", f"--ttl={text}").returncode == 1
     assert not plane.seen
+
+
+SEVERAL = ("pro", "lock", "vpc", "eks", "vpc", "-s", "dev")
+
+
+def test_several_components_are_asked_for_in_one_request(sonde, plane):
+    granted = [{"key": f"acme/infra/dev/{name}", "expiresAt": f"2030-01-01T00:00:{name}Z"} for name in ("10", "20")]
+    plane.says((200, {"success": True, "data": {"locks": granted}}))
+    done = sonde(*SEVERAL, "-t", "60", "-m", "both")
+    (seen,) = plane.seen
+    assert (seen.method, seen.path) == ("POST", "/api/v1/locks/all")
+    assert seen.body == {"keys": ["acme/infra/dev/vpc", "acme/infra/dev/eks"], "ttl": 60, "lockMessage": "both"}
+    assert (done.returncode, done.stdout) == (0, "")
+    for one in granted:
+        assert f"✓ Stack '{one['key']}' successfully locked\n  It ends by itself at {one['expiresAt']}" in done.stderr
+
+
+def test_one_component_named_twice_is_one_and_asked_for_as_ever(sonde, plane):
+    assert sonde("pro", "lock", "vpc", "vpc", "-s", "dev").returncode == 0
+    assert plane.seen[0].path == "/api/v1/locks"
+
+
+@pytest.mark.parametrize(
+    ("reply", "words"),
+    [
+        ((409, {"success": False, "errorTag": "LockConflict", "errorMessage": "held by run 7"}), "None of them was locked"),
+        ((404, {"success": False, "errorMessage": "no such route"}), "Only a Sonde server locks several at once"),
+        (("close", b""), "Whether the lock was taken is not known"),
+    ],
+)  # fmt: skip
+def test_of_several_none_is_locked_where_one_is_not(sonde, plane, reply, words):
+    plane.says(reply)
+    done = sonde(*SEVERAL)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert words in done.stderr
+    assert "successfully" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        ((*SEVERAL, "--wait"), "--wait waits for one component"),
+        ((*SEVERAL, "-c", "rds"), "--component names one more"),
+        (("pro", "lock", "vpc", "", "-s", "dev"), "component and stack are both required"),
+        (("pro", "unlock", "vpc", "eks", "-s", "dev", "-c", "rds"), "--component names one more"),
+    ],
+)
+def test_several_components_are_refused_where_only_one_can_be_meant(sonde, plane, argv, words):
+    done = sonde(*argv)
+    assert done.returncode == 1
+    assert words in done.stderr
+    assert not plane.seen
+
+
+def test_of_several_every_lock_is_released_whatever_becomes_of_one(sonde, plane):
+    no = {"success": False, "errorTag": "LockNotFound", "errorMessage": "Lock not found or already expired"}
+    plane.says((404, no), (200, {"success": True, "data": {}}), (404, no))
+    done = sonde("pro", "unlock", "vpc", "eks", "rds", "-s", "dev")
+    assert [seen.body["key"] for seen in plane.seen] == [f"acme/infra/dev/{name}" for name in ("vpc", "eks", "rds")]
+    assert done.returncode == 1
+    assert "✓ Stack 'acme/infra/dev/eks' successfully unlocked" in done.stderr
+    for name in ("vpc", "rds"):
+        assert f"acme/infra/dev/{name}: failed to unlock stack" in done.stderr

@@ -18,6 +18,7 @@ from world import WORKSPACE
 
 from sonde.sandbox import sample
 from sonde.server.affected import store as affected
+from sonde.server.auth.store import sessions
 from sonde.server.chunks import store as chunks
 from sonde.server.instances import store as instances
 
@@ -132,6 +133,36 @@ def test_a_client_locks_meets_a_colleagues_lock_and_unlocks(world, client):
     assert "back at three" in " ".join(refused.stderr.split())
     client.works("pro", "unlock", "-c", "network", "-s", "dev")
     assert client.run("pro", "unlock", "-c", "cluster", "-s", "dev").returncode == 1  # nobody ever locked it
+
+
+ours = pytest.mark.parametrize("client", ["sonde"], indirect=True)
+
+
+@ours
+def test_our_client_locks_several_components_or_none_and_gives_each_back(world, client):
+    several = ("network", "cluster", "api", "-s", "dev")
+    body = {"key": "acme/infra/dev/api", "ttl": 600, "lockMessage": "back at three"}
+    world.server.request("POST", "/api/v1/locks", body=body, token=world.static_token())
+    refused = client.run("pro", "lock", *several)
+    assert refused.returncode == 1
+    assert "back at three" in " ".join(refused.stderr.split())
+    assert [held["key"] for held in locks(world) if held["live"]] == ["acme/infra/dev/api"]
+    client.works("pro", "unlock", "api", "-s", "dev")
+    client.works("pro", "lock", *several)
+    client.works("pro", "lock", *several)  # the same job again renews all of them
+    assert {held["key"] for held in locks(world) if held["live"]} == {f"acme/infra/dev/{name}" for name in several[:3]}
+    client.works("pro", "unlock", *several)
+    assert not [held for held in locks(world) if held["live"]]
+
+
+@ours
+def test_our_client_asks_github_for_the_servers_own_audience_where_it_is_told(world, client):
+    own = world.server.site.settings.url
+    client.works("pro", "lock", "network", "-s", "dev", ATMOS_PRO_OIDC_AUDIENCE=own)
+    client.works("pro", "unlock", "network", "-s", "dev")
+    with world.db.read() as tx:
+        audiences = [json.loads(row.claims)["aud"] for row in tx.all(sessions.select().order_by(sessions.c.id))]
+    assert audiences == [own, "atmos-pro.com"]
 
 
 @pytest.mark.parametrize(("base", "found"), [("grow", 0), ("main", 2)])

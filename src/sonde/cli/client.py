@@ -10,7 +10,7 @@
 A lock is never sent twice: after a lost answer the first may stand.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from sonde import __version__
@@ -96,6 +96,12 @@ def open_session(settings: ProSettings, process: Process, log: Log) -> Session:
 def lock(session: Session, request: locks.LockRequest) -> Mapping[str, Any]:
     """Take a lock; the answer's `data`, of which any field may be missing. Raises RefusedError if another holds it."""
     return _confirmed(session, "POST", locks.PATH, request, answers.LOCK, "failed to lock stack: ")
+
+
+def lock_all(session: Session, request: locks.LockAllRequest) -> Sequence[Mapping[str, Any]]:
+    """Take several locks or none; the fields of each that was granted. Raises RefusedError if another holds one."""
+    data = _confirmed(session, "POST", locks.ALL_PATH, request, answers.LOCKS, "failed to lock stacks: ")
+    return [one for one in data.get("locks", []) if isinstance(one, Mapping)]
 
 
 def wait(session: Session, request: locks.WaitRequest) -> Mapping[str, Any]:

@@ -4,13 +4,13 @@ Neither component nor stack is looked up: a lock may be taken for what does not 
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
 
 from sonde.cli import client, git, options, process, project
-from sonde.cli.errors import ApiError, CliError, DecodeError, NoAnswerError, RefusedError
+from sonde.cli.errors import ApiError, CliError, DecodeError, NoAnswerError, RefusedError, UsageError
 from sonde.cli.process import Process
 from sonde.wire import locks
 
@@ -21,6 +21,7 @@ MAYBE_LOCKED = (
     "`sonde pro unlock` releases it."
 )
 CAN_WAIT = "`sonde pro lock --wait` waits until it is free; `sonde pro locks` shows who holds what."
+NONE_LOCKED = "None of them was locked. `sonde pro locks` shows who holds what."
 COMPONENT = click.option("-c", "--component", "flag", help="The component, as an argument or by this flag.")
 STACK = click.option("-s", "--stack", default="", help="The stack, by its name or its manifest.")
 MESSAGE = click.option("-m", "--message", default="", help="Shown to whoever meets the lock [Locked by Atmos].")
@@ -52,15 +53,16 @@ CODES = "0 done; 1 refused, or no answer"
 
 
 @click.command(
-    help="Lock a component in a stack, so that nothing is dispatched onto it.",
+    help="Lock a component in a stack, or several at once, so that nothing is dispatched onto them.",
     epilog=options.examples(
         "sonde pro lock vpc -s prod/us-east-1",
         "sonde pro lock vpc -s prod --ttl 900 -m 'rotating keys'",
+        "sonde pro lock vpc eks -s prod   # all of them, or none",
         "sonde pro lock vpc -s prod --wait --timeout 600   # stands in the queue for at most ten minutes",
         codes=f"{CODES}; 124 not free within --timeout.",
     ),
 )
-@click.argument("component", required=False)
+@click.argument("components", nargs=-1)
 @COMPONENT
 @STACK
 @click.option("-t", "--ttl", type=Seconds(), default=0, help="Seconds until the lock ends by itself [30].")
@@ -69,20 +71,36 @@ CODES = "0 done; 1 refused, or no answer"
 @TIMEOUT
 @options.global_flags
 @click.pass_context
-def lock(ctx: click.Context, /, component: str | None, flag: str | None, stack: str, **given: Any) -> None:
+def lock(ctx: click.Context, /, components: tuple[str, ...], flag: str | None, stack: str, **given: Any) -> None:
     world = process.current()
     timeout = patience(wait=given["wait"], timeout=given["timeout"])
-    session, repository = prepared(world, options.flags_of(ctx), options.either(component, flag), stack)
-    key = locks.lock_key(repository.owner, repository.name, stack, options.either(component, flag))
-    request = locks.LockRequest(
-        key=key, ttl=given["ttl"] or locks.DEFAULT_TTL, message=given["message"] or locks.DEFAULT_MESSAGE
-    )
+    names = named(components, flag)
+    if len(names) > 1 and timeout is not None:
+        raise CliError("--wait waits for one component", hints=["Lock several without it: all at once, or none."])
+    session, repository = prepared(world, options.flags_of(ctx), names, stack)
+    keys = [locks.lock_key(repository.owner, repository.name, stack, name) for name in names]
+    ttl, message = given["ttl"] or locks.DEFAULT_TTL, given["message"] or locks.DEFAULT_MESSAGE
     try:
-        granted = client.lock(session, request) if timeout is None else _waited(session, request, timeout)
+        if len(keys) > 1:
+            granted = client.lock_all(session, locks.LockAllRequest(tuple(keys), ttl, message))
+        else:
+            request = locks.LockRequest(key=keys[0], ttl=ttl, message=message)
+            granted = [client.lock(session, request) if timeout is None else _waited(session, request, timeout)]
     except ApiError as error:
-        raise explained(error, waiting=timeout is not None) from error
-    ends = f"  It ends by itself at {granted['expiresAt']}.\n" if granted.get("expiresAt") else ""
-    world.stderr.write(f"\n✓ Stack '{granted.get('key', '')}' successfully locked\n{ends}\n")
+        raise explained(error, waiting=timeout is not None, many=len(keys) > 1) from error
+    for one in granted:
+        ends = f"  It ends by itself at {one['expiresAt']}.\n" if one.get("expiresAt") else ""
+        world.stderr.write(f"\n✓ Stack '{one.get('key', '')}' successfully locked\n{ends}")
+    world.stderr.write("\n")
+
+
+def named(components: Sequence[str], flag: str | None) -> Sequence[str]:
+    """The components of a command line, by argument or by `--component`, each once."""
+    if len(components) > 1 and not flag:
+        return list(dict.fromkeys(components))
+    if len(components) > 1:
+        raise UsageError("several components, and --component names one more", hints=["Name them as arguments only."])
+    return [options.either(components[0] if components else None, flag)]
 
 
 def patience(*, wait: bool, timeout: float | None) -> float | None:
@@ -100,39 +118,54 @@ def _waited(session: client.Session, request: locks.LockRequest, timeout: float)
     return taken.granted
 
 
-def explained(error: ApiError, *, waiting: bool) -> ApiError:
+def explained(error: ApiError, *, waiting: bool, many: bool = False) -> ApiError:
     """A lock that was not granted: what may have happened, and what to do."""
     if (isinstance(error, NoAnswerError) and error.sent) or isinstance(error, DecodeError):
         error.hints = (*error.hints, MAYBE_LOCKED)
     if isinstance(error, RefusedError) and error.tag == "LockConflict" and not waiting:
-        error.hints = (*error.hints, CAN_WAIT)
-    return error.prefixed("failed to lock stack ")
+        error.hints = (*error.hints, NONE_LOCKED if many else CAN_WAIT)
+    if isinstance(error, RefusedError) and error.status in (404, 405) and many:
+        error.hints = (*error.hints, "Only a Sonde server locks several at once; elsewhere lock one after the other.")
+    return error if many else error.prefixed("failed to lock stack ")
 
 
 @click.command(
-    help="Release the lock of a component in a stack.",
-    epilog=options.examples("sonde pro unlock vpc -s prod/us-east-1", codes=f"{CODES}, or nothing was locked."),
+    help="Release the locks of components in a stack.",
+    epilog=options.examples(
+        "sonde pro unlock vpc -s prod/us-east-1",
+        "sonde pro unlock vpc eks -s prod",
+        codes=f"{CODES}, or nothing was locked.",
+    ),
 )
-@click.argument("component", required=False)
+@click.argument("components", nargs=-1)
 @COMPONENT
 @STACK
 @options.global_flags
 @click.pass_context
-def unlock(ctx: click.Context, component: str | None, flag: str | None, stack: str) -> None:
+def unlock(ctx: click.Context, components: tuple[str, ...], flag: str | None, stack: str) -> None:
     world = process.current()
-    session, repository = prepared(world, options.flags_of(ctx), options.either(component, flag), stack)
-    key = locks.lock_key(repository.owner, repository.name, stack, options.either(component, flag))
-    try:
-        client.unlock(session, locks.UnlockRequest(key=key))
-    except ApiError as error:
-        raise error.prefixed("failed to unlock stack ") from error
-    world.stderr.write(f"\n✓ Stack '{key}' successfully unlocked\n\n")
+    names = named(components, flag)
+    session, repository = prepared(world, options.flags_of(ctx), names, stack)
+    failed: list[ApiError] = []
+    for name in names:  # whatever becomes of one, the others are released
+        key = locks.lock_key(repository.owner, repository.name, stack, name)
+        try:
+            client.unlock(session, locks.UnlockRequest(key=key))
+        except ApiError as error:
+            failed.append(error.prefixed("failed to unlock stack " if len(names) == 1 else f"{key}: "))
+        else:
+            world.stderr.write(f"\n✓ Stack '{key}' successfully unlocked\n\n")
+    if failed:
+        failed[0].message = "\n".join(error.message for error in failed)
+        raise failed[0]
 
 
-def prepared(world: Process, flags: options.Flags, component: str, stack: str) -> tuple[client.Session, git.Repository]:
+def prepared(
+    world: Process, flags: options.Flags, components: Sequence[str], stack: str
+) -> tuple[client.Session, git.Repository]:
     """Sign in. The repository is the checkout's remote, never GITHUB_REPOSITORY (protocol.md §9)."""
     home = project.load(world, flags)
-    if not (component and stack):
+    if not (all(components) and stack):
         raise CliError("component and stack are both required", hints=["sonde pro lock vpc -s prod/us-east-1"])
     repository = project.repository(world)
     return project.session(home), repository

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 PATH = "locks"
 WAIT_PATH = "locks/wait"  # ours
+ALL_PATH = "locks/all"  # ours
 DEFAULT_TTL = 30  # seconds
 DEFAULT_MESSAGE = "Locked by Atmos"
 
