@@ -66,14 +66,14 @@ def plan(project, checkout, plane, tls_plane, pki, tmp_path, program):
     """`sonde terraform plan vpc` in a job of GitHub Actions; `tls_plane` mints GitHub's token and is its API."""
     plane.says(SESSION, sts(a_token()))
 
-    def run(env=None, revoked=(204, b"")):
+    def run(env=None, revoked=(204, b""), flags=("vpc",)):
         minted = [] if "ACTIONS_ID_TOKEN" in (env or {}) else [(200, {"value": "jwt"})]
         tls_plane.says(*minted, revoked)
         base = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "NO_COLOR": "1", "GITHUB_ACTIONS": "true"}
         base |= {"ATMOS_PRO_BASE_URL": plane.url, "SSL_CERT_FILE": str(pki / "ca.pem"), "ATMOS_PRO_TOKEN": "static"}
         base |= {"ACTIONS_ID_TOKEN_REQUEST_URL": f"{tls_plane.url}/token", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "ask"}
         base |= {"GITHUB_API_URL": tls_plane.url, "GIT_CONFIG_GLOBAL": "/dev/null"}
-        return program.run("terraform", "plan", "vpc", "-s", "dev", cwd=checkout, env=base | (env or {}))
+        return program.run("terraform", "plan", *flags, "-s", "dev", cwd=checkout, env=base | (env or {}))
 
     return run
 
@@ -99,6 +99,17 @@ def test_git_below_terraform_goes_to_private_sources_with_the_token(plan, plane,
     ]
     assert tls_plane.seen[1].headers["authorization"] == "Bearer ghs_1"
     assert files(tmp_path) == []
+
+
+def test_several_at_a_time_share_what_was_minted_once_until_the_last_has_ended(plan, checkout, plane, tls_plane):
+    stack = checkout / "stacks" / "dev.yaml"
+    stack.write_text(stack.read_text() + "    dns: {metadata: {component: vpc}}\n")
+    done = plan(flags=("--all", "--max-concurrency", "2"))
+    assert done.returncode == 0, done.stderr
+    assert [f"[dev/{name}] {REWRITTEN}" in done.stdout.splitlines() for name in ("dns", "vpc")] == [True, True]
+    assert done.stdout.count("token=ghs_1") == 2
+    assert len(plane.seen) == 2, "one exchange, one request for tokens"
+    assert [seen.method for seen in tls_plane.seen] == ["GET", "DELETE"]
 
 
 def test_a_token_that_is_not_to_be_revoked_is_kept_for_its_owner_alone_and_used_again(plan, project, plane, tmp_path):
