@@ -1,6 +1,7 @@
 """What is seen of several instances that run at a time."""
 
 import io
+import os
 
 import pytest
 
@@ -155,3 +156,23 @@ def test_the_summary_tells_of_each_how_it_ended(board, tmp_path):
         "  ✗ [dev/app]  failed: exit code 1 (1.0 s); logs/x",
         "  - [prod/web] skipped: dependency app-dev failed",
     ]
+
+
+def test_beside_a_pipe_that_may_end_on_the_same_terminal_there_is_no_such_line(board, logs):
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "w") as stdout:
+        shown = board(stderr=Terminal())
+        shown.process = shown.process._replace(stdout=stdout)
+        shown.started(APP, logs[APP])
+    assert shown.process.stderr.getvalue() == "[dev/app] plan started\n"
+
+
+def test_what_the_stream_cannot_say_does_not_end_what_runs(board, logs):
+    raw = io.BytesIO()
+    shown = board(NO_COLOR="1")
+    shown.process = shown.process._replace(stdout=io.TextIOWrapper(raw, "ascii"))
+    shown.started(APP, logs[APP])
+    logs[APP]["stdout"].write_text("│ é\n")
+    shown.written(APP)
+    assert raw.getvalue() == b"[dev/app] ? ?\n"

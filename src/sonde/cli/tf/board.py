@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -114,8 +115,12 @@ class Board:
 
     @property
     def is_live(self) -> bool:
-        """Whether there is a terminal, on which one line can change all the time."""
-        return self.process.stderr.isatty() and self.process.env.get("TERM") != "dumb"
+        """Whether there is a terminal, on which one line can change all the time, and no pipe may write to it behind our back."""
+        return (
+            self.process.stderr.isatty()
+            and self.process.env.get("TERM") != "dumb"
+            and not _is_pipe(self.process.stdout)
+        )
 
     def _show(self, node: Node, *, whole: bool, into: str = "") -> None:
         streams = {"stdout": self.process.stdout, "stderr": self.process.stderr}
@@ -171,7 +176,7 @@ class Board:
         if stream in self.gone:
             return
         try:
-            stream.write(text)
+            stream.write(text.encode(stream.encoding or "utf-8", "replace").decode(stream.encoding or "utf-8"))
             stream.flush()
         except OSError:
             self.gone.append(stream)
@@ -184,3 +189,11 @@ def label(node: Node) -> str:
     '[dev/app/web]'
     """
     return f"[{node.stack}/{node.component}]"
+
+
+def _is_pipe(stream: TextIO) -> bool:
+    """Whether another program gets it, such as `tee`, which may show it on our terminal."""
+    try:
+        return stat.S_ISFIFO(os.fstat(stream.fileno()).st_mode)
+    except OSError:  # it is no file at all
+        return False

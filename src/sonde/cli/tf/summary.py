@@ -33,7 +33,7 @@ def _result(node: Node, how: Ended) -> dict[str, Any]:
     }
     if how.status != "skipped":
         result |= {"started_at": _time(how.started), "finished_at": _time(how.finished)}
-        result["duration_ms"] = int((how.finished - how.started) * 1000)
+        result["duration_ms"] = max(0, int((how.finished - how.started) * 1000))
     if how.logs:
         result["log_files"] = dict(how.logs)
     if how.status == "skipped":
