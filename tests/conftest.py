@@ -6,7 +6,9 @@ import itertools
 import os
 import shutil
 import signal
+import tempfile
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import postgres
@@ -19,6 +21,8 @@ settings.register_profile("suite", derandomize=not os.environ.get("SONDE_TEST_RA
 settings.load_profile("suite")
 
 URL = "SONDE_TEST_PG_URL_OF_RUN"  # how the controller tells its workers where the cluster is
+# what tests write is gone at their end; git, SQLite and PostgreSQL would wait for a disk, minutes for one that others keep busy
+MEMORY, ROOM = Path("/dev/shm"), 2 << 30
 _cluster = pytest.StashKey[postgres.Cluster | None]()
 _ran: dict[str, int] = {"sqlite": 0, "postgresql": 0}
 
@@ -26,6 +30,9 @@ _ran: dict[str, int] = {"sqlite": 0, "postgresql": 0}
 def pytest_configure(config):
     # a shell that starts us in the background has SIGINT ignored, and what we start would inherit that
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM:
+        tempfile.tempdir = str(MEMORY)
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
     if hasattr(config, "workerinput"):
         return
     config.stash[_cluster] = None

@@ -85,6 +85,8 @@ def start() -> Cluster | None:
         "wal_level": "minimal",
         "max_wal_senders": 0,
         "autovacuum": "off",
+        "dynamic_shared_memory_type": "mmap",  # else what a killed cluster leaves in memory stays there
+        "jit": "off",
     }
     options = f"-p {port} -h 127.0.0.1 -k {folder} -c max_connections=300 -c checkpoint_timeout=1h"
     options += "".join(f" -c {name}={value}" for name, value in cheap.items())
