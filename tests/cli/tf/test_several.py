@@ -475,7 +475,11 @@ def test_what_runs_goes_on_to_its_end_when_we_are_killed(infra, tmp_path, begun)
     wait()
     child.kill()
     child.wait()
+    again = begun("plan", "--all", "-s", "dev", "--max-concurrency", "2", "-detailed-exitcode")
+    until(lambda: all((infra.logs("plan") / f"dev__{name}.stdout.log").exists() for name in "ad"))
     (tmp_path / "go").touch()
+    said = read(again)
+    assert again.returncode == 0, f"it waits for them, and nothing is left to change: {said}"
     for name in "ad":
         log = infra.logs("deploy") / f"dev__{name}.stdout.log"
         until(lambda log=log: "Apply complete!" in log.read_text())

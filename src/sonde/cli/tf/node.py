@@ -23,8 +23,13 @@ def command(words: tuple[str, ...]) -> int:
     call = argv.parse(words)
     home = project.load(process.current(), {**call.values, **call.lists}, warn=False)  # the parent has warned
     found = instance.find(instance.engine_of(home), call, call.component, call.stack)
-    # Others may read outputs of a component in this folder (`!terraform.output`), for which they select its workspace.
-    with exclusive.folder(found.folder, home.process.env):
+
+    def waiting() -> None:
+        home.log.warning("Waiting for another that runs Terraform in this folder.", folder=found.folder)
+
+    # Others may read outputs of a component in this folder (`!terraform.output`), for which they select its workspace, and
+    # what an earlier call started goes on where that was killed.
+    with exclusive.folder(found.folder, home.process.env, waiting):
         env = exclusive.holding(found.folder, home.process.env)
         return execute(home._replace(process=home.process._replace(env=env)), call, found)
 
