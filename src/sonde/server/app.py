@@ -90,7 +90,7 @@ def make_app(site: Site, engine: Engine) -> Lane:
 
     app = FastAPI(title="Sonde", openapi_url=None, docs_url=None, redoc_url=None, lifespan=lifespan)
     doors = _doors(site, engine)
-    webhook = HotDoor(WEBHOOK_CAP, site.db, partial(_webhook, site, engine))
+    webhook = HotDoor(WEBHOOK_CAP, site.db, partial(webhooks.github, site.settings.github_webhook_secret, engine.arrived))
     app.add_middleware(CollapseSlashes)
     app.mount(PREFIX.rstrip("/"), _api(doors))
     for path in OLD_PATHS:
@@ -187,16 +187,6 @@ def _authorized(site: Site, engine: Engine, route: ApiRoute | GitHubRoute, call:
     if isinstance(route, GitHubRoute) or route.wakes:
         engine.nudge()
     return reply
-
-
-def _webhook(site: Site, engine: Engine, call: Call, *, may_wait: bool) -> Ask:
-    ask = webhooks.github(site.settings.github_webhook_secret, call, may_wait=may_wait)
-
-    def stored(told: Any) -> Reply:
-        engine.arrived()
-        return ask.reply(told)
-
-    return replace(ask, reply=stored)
 
 
 async def _healthz(_: Request) -> Response:

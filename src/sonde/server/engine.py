@@ -19,7 +19,7 @@ from sonde.server.kernel.log import log
 from sonde.server.webhooks import store as deliveries
 
 PURGE_EVERY = 3_600_000  # milliseconds
-WORK, REST = 0.01, 0.09  # seconds that a lane works, and then waits while requests burst in: it gets a tenth at least
+WORK, REST = 0.01, 0.3  # seconds that a lane works, and then waits while requests burst in: it gets a tenth at least
 BURST = 500  # hot writes a second from which on requests are a burst
 LONGEST_PAUSE = 10.0  # seconds between two looks while the database is away
 
@@ -57,7 +57,9 @@ class Engine:
 
     def arrived(self) -> None:
         """A delivery is in the inbox: our rows first, and GitHub if anything follows from it."""
-        self._lanes[0].wake.set()
+        wake = self._lanes[0].wake
+        if not wake.is_set():  # in a burst it nearly always is, and this is asked for each of its requests
+            wake.set()
 
     def stop(self) -> None:
         """Finish the items at hand, then stop."""

@@ -87,7 +87,7 @@ class Database:
         self._writing = 0  # the thread that holds the lock
         self._turn: int | None = None  # SQLite: the file on which our processes wait for their turn to write
         self._writer = Writer(self.write)
-        self._hot: Writer | Writers = self._writer
+        self._hot: Writer | WriterProcess | Writers = self._writer
         self._closures: dict[str, Grouped[Any, Any]] = {}
         self._pool = ThreadPoolExecutor(16, thread_name_prefix="db") if self.dialect != "sqlite" else None
         self.engine = (
@@ -123,7 +123,10 @@ class Database:
         return engine
 
     def _tx(self, connection: Connection) -> Tx:
-        now = int(connection.exec_driver_sql(_CLOCK[self.dialect]).scalar_one())
+        cursor = connection.connection.cursor()  # as plain as can be: every transaction asks
+        cursor.execute(_CLOCK[self.dialect])
+        now = int(cursor.fetchone()[0])
+        cursor.close()
         self._read_at = time.monotonic(), now
         return Tx(connection, now + self.clock_offset)
 
@@ -150,9 +153,9 @@ class Database:
     @contextmanager
     def write(self, point: str) -> Iterator[Tx]:
         """One write transaction, committed when the block ends without an exception."""
-        with self._exclusive(), self.engine.connect() as connection:
+        with self.engine.connect() as connection:
             writing = connection.execution_options(sonde_write=True)
-            with writing.begin():
+            with self._exclusive(), writing.begin():
                 yield self._tx(writing)
                 reached(point, "before")
             reached(point, "after")
@@ -203,12 +206,14 @@ class Database:
 
     def write_elsewhere(self, start: Start) -> None:
         """From now on hot writes are run by processes that `start` makes (`kernel/writer_process.py`); SQLite takes one."""
-        count = 1 if self.dialect == "sqlite" else WRITERS
-        self._hot = Writers([WriterProcess(start, self.heard) for _ in range(count)])
+        if self.dialect == "sqlite":
+            self._hot = WriterProcess(start, self.heard)
+        else:
+            self._hot = Writers([WriterProcess(start, self.heard) for _ in range(WRITERS)])
 
     def open_writers(self) -> None:
         """From the event loop: start those processes, so that the first who asks does not wait for it."""
-        if isinstance(self._hot, Writers):
+        if not isinstance(self._hot, Writer):
             self._hot.open()
 
     def heard(self, now: int) -> None:

@@ -15,7 +15,7 @@ from sonde.server.workspaces import store as workspaces
 from sonde.wire.envelope import ErrorTag
 
 ATTEMPTS = 5
-SLICE = 0.01  # seconds that a group of deliveries may keep the database from those who wait to be accepted
+SLICE = 0.005  # seconds that a group of deliveries may keep the database from those who wait to be accepted
 
 
 @dataclass(frozen=True)

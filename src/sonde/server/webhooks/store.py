@@ -18,7 +18,9 @@ from sqlalchemy import (
     bindparam,
     func,
     literal,
+    literal_column,
     select,
+    text,
     update,
 )
 
@@ -34,15 +36,25 @@ deliveries = Table(
     Column("repository", Text, nullable=False, server_default=""),  # owner/name, for people
     Column("github_id", BigInteger),
     Column("number", Integer),
-    Column("digest", Text, nullable=False, index=True),
+    Column("digest", Text, nullable=False),
     Column("body", LargeBinary),  # null once it is purged
     Column("received_at", BigInteger, nullable=False, index=True),
     Column("state", Text, nullable=False),  # received, done, ignored, failed
     Column("because", Text, nullable=False, server_default=""),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("processed_at", BigInteger),
-    Index("ix_deliveries_state", "state", "received_at"),
+    *(
+        Index(name, column, sqlite_where=text(f"state = '{state}'"), postgresql_where=text(f"state = '{state}'"))
+        for name, column, state in (
+            ("ix_deliveries_done", "digest", "done"),
+            ("ix_deliveries_waiting", "received_at", "received"),
+            ("ix_deliveries_failed", "received_at", "failed"),
+        )
+    ),
 )
+# in the text of a statement, since no database would use those indexes for a parameter
+WAITING = deliveries.c.state == literal_column("'received'")
+DONE = deliveries.c.state == literal_column("'done'")
 
 
 @dataclass(frozen=True)
@@ -176,17 +188,14 @@ def revive(tx: Tx, delivery: Arrived) -> bool:
 
 def waiting(tx: Tx, limit: int) -> list[str]:
     """Deliveries that nobody has processed, in the order they came."""
-    query = select(deliveries.c.guid).where(deliveries.c.state == "received")
+    query = select(deliveries.c.guid).where(WAITING)
     return [row.guid for row in tx.all(query.order_by(deliveries.c.received_at, deliveries.c.guid).limit(limit))]
 
 
 def _take(dialect: str) -> Any:
-    mine = and_(deliveries.c.guid.in_(select(given(dialect, "items", {"guid": TEXT})["guid"])), _UNPROCESSED)
+    mine = and_(deliveries.c.guid.in_(select(given(dialect, "items", {"guid": TEXT})["guid"])), WAITING)
     order = select(deliveries).where(mine).order_by(deliveries.c.received_at, deliveries.c.guid)
     return order.with_for_update(skip_locked=True)
-
-
-_UNPROCESSED = deliveries.c.state == "received"
 
 
 def take_all(tx: Tx, guids: Iterable[str]) -> list[Delivery]:
@@ -201,8 +210,8 @@ def take(tx: Tx, guid: str) -> Delivery | None:
 
 def _copies(dialect: str) -> Any:
     items = given(dialect, "items", {"digest": TEXT, "guid": TEXT})
-    same = and_(deliveries.c.digest == items["digest"], deliveries.c.guid != items["guid"])
-    took = select(deliveries.c.digest, deliveries.c.guid).where(same, deliveries.c.state == "done")
+    same = and_(deliveries.c.digest == items["digest"], deliveries.c.guid != items["guid"], DONE)
+    took = select(deliveries.c.digest, deliveries.c.guid).where(same)
     return took.order_by(deliveries.c.received_at.desc())
 
 
@@ -244,7 +253,7 @@ def listed(tx: Tx, limit: int, *, state: str = "", before: int | None = None) ->
     columns = [column for column in deliveries.columns if column.name != "body"]
     query = select(*columns, literal(None).label("body"))
     if state:
-        query = query.where(deliveries.c.state == state)
+        query = query.where(deliveries.c.state == literal(state, literal_execute=True))
     if before is not None:
         query = query.where(deliveries.c.received_at < before)
     return [
