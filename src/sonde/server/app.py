@@ -2,14 +2,12 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from functools import partial
 from importlib import resources
-from typing import Any
 
-import structlog
 from anyio import to_thread
 from fastapi import FastAPI
+from msgspec import structs
 from sqlalchemy import text
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -26,7 +24,7 @@ from sonde.server.engine import Engine
 from sonde.server.kernel.door import PREFIX, ApiDoor, Ask, HotDoor, Lane, MustWaitError
 from sonde.server.kernel.http import Answer, Call, RefusedError, Reply, answer_for, decode, envelope
 from sonde.server.kernel.ids import new_trace_id
-from sonde.server.kernel.log import log
+from sonde.server.kernel.log import log, told
 from sonde.server.web import door as pages
 from sonde.server.web.model import PageHandler
 from sonde.server.web.render import Renderer
@@ -90,7 +88,9 @@ def make_app(site: Site, engine: Engine) -> Lane:
 
     app = FastAPI(title="Sonde", openapi_url=None, docs_url=None, redoc_url=None, lifespan=lifespan)
     doors = _doors(site, engine)
-    webhook = HotDoor(WEBHOOK_CAP, site.db, partial(webhooks.github, site.settings.github_webhook_secret, engine.arrived))
+    webhook = HotDoor(
+        WEBHOOK_CAP, site.db, partial(webhooks.github, site.settings.github_webhook_secret, engine.arrived)
+    )
     app.add_middleware(CollapseSlashes)
     app.mount(PREFIX.rstrip("/"), _api(doors))
     for path in OLD_PATHS:
@@ -172,14 +172,14 @@ def _hot(site: Site, route: HotRoute, call: Call, *, may_wait: bool) -> Ask:
 
 def _permitted(site: Site, permission: Permission, call: Call) -> Actor:
     actor = auth.authenticate(site.trust, call.headers.get("authorization", ""))
-    structlog.contextvars.bind_contextvars(credential=actor.credential_id)
+    told(credential=actor.credential_id)
     permit(site.db, actor, permission)
     return actor
 
 
 def _authorized(site: Site, engine: Engine, route: ApiRoute | GitHubRoute, call: Call) -> Reply:
     actor = _permitted(site, route.permission, call)
-    call = replace(call, site_url=site.settings.url)
+    call = structs.replace(call, site_url=site.settings.url)
     if isinstance(route, GitHubRoute):
         reply = route.handler(site.loop.github, site.db, actor, call)
     else:

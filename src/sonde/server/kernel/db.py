@@ -46,7 +46,7 @@ _CLOCK = {
 }
 
 
-WRITERS = 2  # processes beside a server on PostgreSQL: one asks while the other waits for its answer
+WRITERS = 2  # processes beside a server: one prepares and answers while the other commits
 DRIVERS = {
     "sqlite": "sqlite",
     "sqlite+pysqlite": "sqlite",
@@ -87,7 +87,7 @@ class Database:
         self._writing = 0  # the thread that holds the lock
         self._turn: int | None = None  # SQLite: the file on which our processes wait for their turn to write
         self._writer = Writer(self.write)
-        self._hot: Writer | WriterProcess | Writers = self._writer
+        self._hot: Writer | Writers = self._writer
         self._closures: dict[str, Grouped[Any, Any]] = {}
         self._pool = ThreadPoolExecutor(16, thread_name_prefix="db") if self.dialect != "sqlite" else None
         self.engine = (
@@ -125,10 +125,10 @@ class Database:
     def _tx(self, connection: Connection) -> Tx:
         cursor = connection.connection.cursor()  # as plain as can be: every transaction asks
         cursor.execute(_CLOCK[self.dialect])
-        now = int(cursor.fetchone()[0])
+        [now] = cursor.fetchone() or (0,)
         cursor.close()
-        self._read_at = time.monotonic(), now
-        return Tx(connection, now + self.clock_offset)
+        self._read_at = time.monotonic(), int(now)
+        return Tx(connection, int(now) + self.clock_offset)
 
     def clock(self) -> int:
         """The database's clock, in epoch milliseconds UTC."""
@@ -205,15 +205,12 @@ class Database:
         return self._hot.asked(write, item)
 
     def write_elsewhere(self, start: Start) -> None:
-        """From now on hot writes are run by processes that `start` makes (`kernel/writer_process.py`); SQLite takes one."""
-        if self.dialect == "sqlite":
-            self._hot = WriterProcess(start, self.heard)
-        else:
-            self._hot = Writers([WriterProcess(start, self.heard) for _ in range(WRITERS)])
+        """From now on hot writes are run by processes that `start` makes (`kernel/writer_process.py`)."""
+        self._hot = Writers([WriterProcess(start, self.heard) for _ in range(WRITERS)])
 
     def open_writers(self) -> None:
         """From the event loop: start those processes, so that the first who asks does not wait for it."""
-        if not isinstance(self._hot, Writer):
+        if isinstance(self._hot, Writers):
             self._hot.open()
 
     def heard(self, now: int) -> None:

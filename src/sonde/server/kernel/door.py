@@ -5,11 +5,11 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
+import msgspec
 from anyio import to_thread
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -52,8 +52,7 @@ class ApiDoor:
         await deliver(answer, send)
 
 
-@dataclass(frozen=True)
-class Ask:
+class Ask(msgspec.Struct, frozen=True):
     """What a hot request asks of the database, and the reply that its answer makes; `reply` may raise RefusedError."""
 
     write: Grouped[Any, Any]

@@ -11,7 +11,7 @@ import re
 import sqlite3
 import zlib
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from typing import Any, TypeVar, cast, get_args, get_origin
 
@@ -32,8 +32,7 @@ REFUSED = re.compile(r"q=0(\.0*)?")
 WORTH_ZIPPING = 1400  # bytes: what fits one packet goes as it is
 
 
-@dataclass(frozen=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """One request as a handler sees it: `body` is decompressed and under its cap, `parameters` come from the path."""
 
     method: str
@@ -46,13 +45,12 @@ class Call:
     site_url: str = ""  # the address people and clients know this server by
 
 
-@dataclass(frozen=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True):
     """A handler's success: `data` for the envelope, extra headers, and the one field that an old answer has beside `data`."""
 
-    data: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] = {}
     status: int = 200
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = {}
     url: str | None = None
 
 
@@ -280,8 +278,7 @@ async def _inflated(stream: AsyncIterator[bytes], inflate: Any) -> AsyncIterator
             await asyncio.sleep(0)
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """An HTTP response, ready to be sent."""
 
     status: int

@@ -88,12 +88,10 @@ class QuickProtocol(PatientProtocol):
             exchange.response_started = exchange.response_complete = True
             if exchange.disconnected:
                 return
-            content = [STATUS_LINE[answer.status]]
-            for name, value in (*self.server_state.default_headers, *answer.headers):
-                content += (name, b": ", value, b"\r\n")
-            content.append(b"\r\n" if exchange.keep_alive else b"connection: close\r\n\r\n")
-            content.append(answer.body)
-            self.transport.write(b"".join(content))
+            headers = (*self.server_state.default_headers, *answer.headers)
+            head = [b"%s: %s\r\n" % header for header in headers]
+            last = b"\r\n" if exchange.keep_alive else b"connection: close\r\n\r\n"
+            self.transport.write(b"".join([STATUS_LINE[answer.status], *head, last, answer.body]))
             if not exchange.keep_alive:
                 self.transport.close()
             self.on_response_complete()

@@ -47,7 +47,8 @@ def accepted(secret: str, headers: Mapping[str, str], body: bytes) -> store.Arri
             ErrorTag.UNAVAILABLE,
             "Webhooks are off: set SONDE_GITHUB_WEBHOOK_SECRET to the secret of the GitHub App.",
         )
-    if not genuine(secret, body, headers.get("x-hub-signature-256", "")):
+    signature = headers.get("x-hub-signature-256", "")
+    if not genuine(secret, body, signature):
         raise RefusedError(
             401,
             ErrorTag.UNAUTHORIZED,
@@ -57,12 +58,13 @@ def accepted(secret: str, headers: Mapping[str, str], body: bytes) -> store.Arri
     if not guid or not event or len(guid) > 200 or len(event) > 200:
         raise RefusedError.bad("A webhook names its event and delivery id (X-GitHub-Event, X-GitHub-Delivery).")
     try:
-        return _filed(guid, event, events.header(body), body)
+        return _filed(guid, event, events.header(body), body, signature)
     except events.PayloadError as error:
         raise RefusedError.bad(f"The webhook cannot be read: {error}.") from error
 
 
-def _filed(guid: str, event: str, facts: events.Header, body: bytes) -> store.Arrived:
+def _filed(guid: str, event: str, facts: events.Header, body: bytes, signature: str) -> store.Arrived:
+    """The signature stands for the bytes: under one secret each body has one, and only the body that it was made for."""
     about = facts.repository
     filed = {
         "guid": guid,
@@ -71,7 +73,7 @@ def _filed(guid: str, event: str, facts: events.Header, body: bytes) -> store.Ar
         "repository": _text(f"{about.owner.login}/{about.name}") if about else "",
         "github_id": about.id if about and 0 <= about.id < 2**63 else None,
         "number": facts.number if facts.number is not None and 0 <= facts.number < 2**31 else None,
-        "digest": hashlib.sha256(event.encode() + b"\n" + body).hexdigest(),
+        "digest": hashlib.sha256(f"{event}\n{signature}".encode()).hexdigest(),
     }
     return store.Arrived(filed, body)
 
