@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from importlib import resources
 
+import structlog
 from anyio import to_thread
 from fastapi import FastAPI
 from msgspec import structs
@@ -24,7 +25,7 @@ from sonde.server.engine import Engine
 from sonde.server.kernel.door import PREFIX, ApiDoor, Ask, HotDoor, Lane, MustWaitError
 from sonde.server.kernel.http import Answer, Call, RefusedError, Reply, answer_for, decode, envelope
 from sonde.server.kernel.ids import new_trace_id
-from sonde.server.kernel.log import log, told
+from sonde.server.kernel.log import log
 from sonde.server.web import door as pages
 from sonde.server.web.model import PageHandler
 from sonde.server.web.render import Renderer
@@ -172,7 +173,7 @@ def _hot(site: Site, route: HotRoute, call: Call, *, may_wait: bool) -> Ask:
 
 def _permitted(site: Site, permission: Permission, call: Call) -> Actor:
     actor = auth.authenticate(site.trust, call.headers.get("authorization", ""))
-    told(credential=actor.credential_id)
+    structlog.contextvars.bind_contextvars(credential=actor.credential_id)
     permit(site.db, actor, permission)
     return actor
 

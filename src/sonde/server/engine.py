@@ -19,7 +19,10 @@ from sonde.server.kernel.log import log
 from sonde.server.webhooks import store as deliveries
 
 PURGE_EVERY = 3_600_000  # milliseconds
-WORK, REST = 0.01, 0.3  # seconds that a lane works, and then waits while requests burst in: it gets a thirtieth at least
+WORK, REST = (
+    0.01,
+    0.3,
+)  # seconds that a lane works, and then waits while requests burst in: it gets a thirtieth at least
 BURST = 500  # hot writes a second from which on requests are a burst
 LONGEST_PAUSE = 10.0  # seconds between two looks while the database is away
 

@@ -4,29 +4,16 @@ import json
 import logging
 import re
 import sys
-from collections.abc import Mapping
-from contextvars import ContextVar
-from types import MappingProxyType
 from typing import Any
 
 import msgspec
 import structlog
 
-_told: ContextVar[Mapping[str, str]] = ContextVar("told", default=MappingProxyType({}))
-
 
 def traced(trace_id: str) -> None:
     """From here on every line of this request carries its id, and nothing of the request before."""
-    _told.set({"trace_id": trace_id})
-
-
-def told(**facts: str) -> None:
-    """From here on every line of this request says this too."""
-    _told.set({**_told.get(), **facts})
-
-
-def _merge(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    return {**_told.get(), **event}
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(trace_id=trace_id)
 
 
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
@@ -66,7 +53,7 @@ def configure(*, json_lines: bool, level: str = "info") -> None:
     )
     structlog.configure(
         processors=[
-            _merge,
+            structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
