@@ -23,7 +23,7 @@ def exchange(trust: service.Trust, call: Call, *, may_wait: bool) -> Ask:
     if now is None or key is None or (trust.live_runs and not may_wait):
         raise MustWaitError
     try:
-        key_of = trust.jwks.key_of if may_wait else trust.jwks.known
+        key_of = trust.jwks.key_of if may_wait else partial(trust.jwks.known, now=now)
         claims = service.verified(trust, UnverifiedJwt(request.token), key_of, now)
     except KeyError as error:
         raise MustWaitError from error
