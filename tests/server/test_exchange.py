@@ -95,9 +95,10 @@ def test_a_repository_that_is_not_linked_is_refused_with_the_command_that_links_
     assert "sonde admin repo add acme/infra" in answer.body["errorMessage"]
 
 
-def test_the_same_name_with_another_owner_id_is_refused(world, run_id):
+@pytest.mark.parametrize("other", [{"owner_id": 1}, {"github_id": 1}, {"owner_id": 1, "github_id": 1}], ids=str)
+def test_the_same_name_with_another_id_is_refused(world, run_id, other):
     with world.db.write("admin.change") as tx:
-        tx.run(workspaces.repositories.update().values(owner_id=1))
+        tx.run(workspaces.repositories.update().values(**other))
     assert exchange(world, world.oidc(run_id)).status == 403
 
 
