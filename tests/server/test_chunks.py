@@ -242,6 +242,18 @@ def test_parts_that_arrive_at_once_make_one_whole(db):
     assert ("upl_1", 0) in answers
 
 
+@pytest.mark.parametrize("size", [0, 1, 99, 100, 101, 1000])
+def test_a_body_that_is_read_slice_by_slice_comes_back_whole(db, monkeypatch, size):
+    monkeypatch.setattr(chunks.store, "SLICE", 100)  # bytes
+    sent = [bytes(number % 256 for number in range(start, start + size)) for start in (0, 7)]
+    parts = [Part("repo_1", Kind.AFFECTED, f"b{size}", at, 2, "facts", "author", str(at), sent[at]) for at in (0, 1)]
+    got = []
+    for part in parts:
+        with db.write("upload.receive") as tx:
+            chunks.take(tx, part, lambda whole: got.extend(whole.bodies) or "upl_1")
+    assert got == sent
+
+
 def test_items_that_the_server_keeps_of_a_part_hold_no_vars(world, pull, token):
     from sqlalchemy import select
 
