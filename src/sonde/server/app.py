@@ -29,6 +29,7 @@ from sonde.server.kernel.log import log
 from sonde.server.web import door as pages
 from sonde.server.web.model import PageHandler
 from sonde.server.web.render import Renderer
+from sonde.server.web.signin import Password
 from sonde.server.webhooks import api as webhooks
 from sonde.server.wiring import EXCHANGE, OLD_PATHS, OLD_PREFIX, PAGES, ROUTES, ApiRoute, GitHubRoute, HotRoute, Site
 from sonde.wire.envelope import Envelope, ErrorTag
@@ -144,7 +145,7 @@ def _add_pages(app: FastAPI, site: Site, engine: Engine) -> None:
         "github_url": settings.github_url,
         "findings": findings(settings),
     }
-    door = pages.Door(site.db, Renderer(frame), settings.url, settings.ui_token, engine.nudge)
+    door = pages.Door(site.db, Renderer(frame), settings.url, Password(settings.ui_token), engine.nudge)
     app.mount("/static", StaticFiles(directory=str(resources.files("sonde.server.web") / "static")))
     app.add_route("/login", pages.login(door), methods=["GET"])
     app.add_route("/logout", pages.logout(door), methods=["POST"])

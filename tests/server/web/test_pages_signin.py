@@ -189,3 +189,23 @@ def test_the_server_prints_a_link_at_its_start_that_lets_one_in(tmp_path, databa
         finally:
             server.terminate()
             server.stderr.read()
+
+
+def test_a_password_is_guessed_only_so_often_and_links_go_on(open_browser):
+    browser = open_browser(ui_token="let me in")
+    browser.db.clock_offset = -browser.db.clock() % 60_000  # the tries shall not fall into two minutes
+    right = "/login?token=let+me+in"
+    for number in range(signin.GUESSES - 1):
+        assert browser.get(f"/login?token=guess-{number}").status_code == 401
+    assert browser.get(right).status_code == 303
+    assert browser.get("/login?token=one+more").status_code == 401
+    assert browser.get(right).status_code == 401
+    assert browser.get(f"/login?token={signin.offer(browser.db)}").status_code == 303
+    browser.db.clock_offset += 60_000
+    assert browser.get(right).status_code == 303
+
+
+def test_who_guesses_makes_nobody_wait_who_writes(open_browser, monkeypatch):
+    browser = open_browser(ui_token="let me in")
+    monkeypatch.setattr(browser.db, "write", lambda _: pytest.fail("a wrong token was worth a write"))
+    assert browser.get("/login?token=guess").status_code == 401

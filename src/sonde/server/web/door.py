@@ -33,12 +33,12 @@ Answer = Callable[[Call], Response]
 
 @dataclass(frozen=True)
 class Door:
-    """What answering needs. `ui_token` is `SONDE_UI_TOKEN`; `nudge` wakes the engine after a write."""
+    """What answering needs. `nudge` wakes the engine after a write."""
 
     db: Database
     render: Renderer
     url: str
-    ui_token: str
+    password: signin.Password
     nudge: Callable[[], None]
 
     @property
@@ -78,7 +78,7 @@ def login(door: Door) -> Endpoint:
         # a browser that fetches ahead, or a HEAD of a link checker, must not use the token up
         ahead = call.method == "HEAD" or "prefetch" in call.headers.get("sec-purpose", "")
         token = "" if ahead else call.query.get("token", "")
-        secret = signin.sign_in(door.db, token, fixed=door.ui_token, replaces=_cookie(door, call)) if token else None
+        secret = signin.sign_in(door.db, token, password=door.password, replaces=_cookie(door, call)) if token else None
         if secret is None:
             log.info("page.signin.refused", ahead=ahead)
             refused = "" if ahead else "This link was used, has expired, or is not one of this server."

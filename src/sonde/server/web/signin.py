@@ -1,6 +1,7 @@
 """Sign-in by a link that works once, until there are accounts (decisions.md, ruling 15; reliability.md T13, T16)."""
 
 import hmac
+import threading
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
@@ -10,6 +11,7 @@ from sonde.server.web import store
 from sonde.server.web.model import Visitor
 
 TOKEN_LIFE = 24 * 60 * 60 * 1000  # milliseconds
+GUESSES = 20  # a minute
 SESSION_LIFE = 7 * 24 * 60 * 60 * 1000  # milliseconds
 
 
@@ -27,15 +29,39 @@ def offered(tx: Tx) -> str:
     return token
 
 
-def sign_in(db: Database, token: str, *, fixed: str, replaces: str) -> str | None:
+class Password:
+    """`SONDE_UI_TOKEN`, which may be used again and again, and guessed only so often (reliability.md T20)."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._lock = threading.Lock()
+        self._minute, self._wrong = 0, 0
+
+    def fits(self, token: str, now: int) -> bool:
+        """Whether `token` is it; after GUESSES wrong ones within a minute (of `now`, milliseconds) nothing is."""
+        if not self._text:
+            return False
+        with self._lock:
+            if now // 60_000 != self._minute:
+                self._minute, self._wrong = now // 60_000, 0
+            good = hmac.compare_digest(token.encode(), self._text.encode()) and self._wrong < GUESSES
+            self._wrong += not good
+        return good
+
+
+def sign_in(db: Database, token: str, *, password: Password, replaces: str) -> str | None:
     """The secret of a new session for a good token, else None.
 
-    `fixed` is `SONDE_UI_TOKEN`, which may be used again; `replaces` is the cookie that came along: its session ends in the
-    same transaction, so that a cookie planted before the login is worth nothing after it.
+    `replaces` is the cookie that came along: its session ends in the same transaction, so that a cookie planted before the
+    login is worth nothing after it.
     """
-    known = bool(fixed) and hmac.compare_digest(token.encode(), fixed.encode())
+    with db.read() as tx:  # who only guesses does not make those wait who write
+        link, now = store.knows_token(tx, token), tx.now
+    known = not link and password.fits(token, now)
+    if not (link or known):
+        return None
     with db.write("page.session") as tx:
-        if not (known or (token and store.use_token(tx, token))):
+        if not (known or store.use_token(tx, token)):
             return None
         store.purge(tx)
         store.end_session(tx, replaces)

@@ -32,6 +32,12 @@ def put_token(tx: Tx, token: str, expires_at: int) -> None:
     tx.run(page_tokens.insert().values(sha256=_digest(token), created_at=tx.now, expires_at=expires_at))
 
 
+def knows_token(tx: Tx, token: str) -> bool:
+    """Whether a one-time token may be used; looked up by digest, so that timing tells nothing."""
+    mine = (page_tokens.c.sha256 == _digest(token), page_tokens.c.expires_at > tx.now)
+    return tx.one(select(page_tokens.c.sha256).where(*mine)) is not None
+
+
 def use_token(tx: Tx, token: str) -> bool:
     """Use a one-time token up. False where it is unknown, expired or was used: of two who try, the database picks one."""
     mine = (page_tokens.c.sha256 == _digest(token), page_tokens.c.expires_at > tx.now)
