@@ -330,3 +330,19 @@ def test_elements_of_a_free_list_with_a_function_are_described_under_their_index
     loaded = load(tree({"atmos.yaml": text}))
     assert loaded.get("devcontainer") == {"a": {"ports": ["1", 2], "ports[0]": "1", "ports[1]": 2}}
     assert not any("[" in key for key in loaded.get("commands")[0])
+
+
+def test_of_two_variables_for_one_setting_the_tools_own_wins(tree):
+    root = tree({"atmos.yaml": "components: {terraform: {plugin_cache: false}}\n"})
+    env = {
+        "GITHUB_ACTOR": "octo",
+        "ATMOS_GITHUB_USERNAME": "me",
+        "THEME": "light",
+        "ATMOS_COMPONENTS_TERRAFORM_PLUGIN_CACHE": "true",
+        "GITHUB_TOKEN": "secret",
+    }
+    loaded = load(root, **env)
+    assert loaded.get("settings.GithubUsername") == "me"
+    assert loaded.get("settings.terminal.theme") == "light"
+    assert loaded.get("components.terraform.plugin_cache") is True
+    assert loaded.get("settings.GithubToken") == ""

@@ -11,6 +11,7 @@ from sonde.cli import inventory, printing, process
 from sonde.cli.errors import CliError
 from sonde.cli.options import flags_of, global_flags
 from sonde.stacks.cache import watching
+from sonde.stacks.config import Config
 from sonde.stacks.engine import Engine, Options
 
 ERROR_MODES = ("warn", "silent", "strict")
@@ -34,6 +35,10 @@ def function_flags(command: Any) -> Any:
     for option in reversed(FUNCTION_FLAGS):
         command = option(command)
     return command
+
+
+def _error_mode(config: Config) -> str:
+    return process.current().env.get("ATMOS_DESCRIBE_ERROR_MODE") or str(config.get("describe.error_mode") or "")
 
 
 def options_of(engine_defaults: str, given: Mapping[str, Any], **filters: Any) -> Options:
@@ -71,7 +76,7 @@ def stacks(ctx: click.Context, /, **given: Any) -> None:
     world = process.current()
     config, engine = inventory.open_project(world, flags_of(ctx))
     options = options_of(
-        config.get("describe.error_mode") or "",
+        _error_mode(config),
         given,
         stack=given["stack"],
         components=inventory.split(given["components"]),
@@ -116,7 +121,7 @@ def component(ctx: click.Context, /, **given: Any) -> None:
     """Show one component in a stack."""
     world = process.current()
     config, engine = inventory.open_project(world, flags_of(ctx))
-    options = options_of(config.get("describe.error_mode") or "", given)
+    options = options_of(_error_mode(config), given)
     everything = sections = engine.component(given["name"], given["stack"], options)
     if config.get("describe.component.filter") != "full" and not given["query"]:
         from sonde.stacks.describe import SCHEMA_SECTIONS
@@ -160,7 +165,7 @@ def dependents(ctx: click.Context, /, **given: Any) -> None:
 
     world = process.current()
     config, engine = inventory.open_project(world, flags_of(ctx))
-    options = options_of(config.get("describe.error_mode") or "", given)
+    options = options_of(_error_mode(config), given)
     found: Any = graph.dependents(engine, given["name"], given["stack"], options)
     if given["query"] or given["form"] == "yaml":
         found = [

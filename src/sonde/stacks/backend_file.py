@@ -11,15 +11,21 @@ BACKEND = "backend.tf.json"
 
 
 def as_json(value: Any) -> str:
-    """Two spaces, sorted keys, a newline at the end."""
-    return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    """Two spaces, sorted keys, a newline at the end. Raises StacksError for what JSON cannot say."""
+    try:
+        return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+    except ValueError as error:
+        raise StacksError(
+            "unsupported value: NaN or an infinity", hints=["Neither JSON nor Terraform has such numbers."]
+        ) from error
 
 
 def write(path: Path, value: Any) -> None:
     """Replace a file by a JSON value, readable by its owner alone: variables and backends may hold secrets."""
+    text = as_json(value)
     beside = path.with_name(f".{path.name}.new")
     beside.touch(mode=0o600)
-    beside.write_text(as_json(value), encoding="utf-8")
+    beside.write_text(text, encoding="utf-8")
     beside.replace(path)
 
 

@@ -63,3 +63,10 @@ def test_a_terraform_file_has_blocks_where_terraform_has_them():
 
 def test_listed_settings_stand_apart():
     assert hcl.spaced({"b": {"k": "v"}, "a": None}) == 'a = null\n\nb = {\n  "k" = "v"\n}'
+
+
+def test_numbers_that_json_does_not_have_are_refused_and_the_old_file_stays(tmp_path):
+    files.write(tmp_path / "x.json", {"a": 1})
+    with pytest.raises(CliError, match="unsupported value"):
+        files.write(tmp_path / "x.json", {"a": float("nan")})
+    assert json.loads((tmp_path / "x.json").read_text()) == {"a": 1}

@@ -29,10 +29,10 @@ def test_the_exit_code_is_the_tools(tmp_path, script, code):
     assert run.tool(["sh", "-c", script], tmp_path, os.environ) == code
 
 
-def test_a_tool_that_is_not_there_ends_with_127(tmp_path):
+def test_a_tool_that_is_not_there_ends_with_one(tmp_path):
     with pytest.raises(CliError) as caught:
         run.tool(["no-such-terraform"], tmp_path, os.environ)
-    assert caught.value.exit_code == 127
+    assert caught.value.exit_code == 1
 
 
 def test_a_quiet_tool_gives_back_what_it_wrote(tmp_path):

@@ -120,7 +120,9 @@ def test_a_workspace_from_the_environment_is_left_alone():
         ("plan x -s d --upload-status=false", {"ATMOS_UPLOAD_STATUS": "true"}, False),
         ("plan x -s d", {"ATMOS_UPLOAD_STATUS": "true"}, True),
         ("plan x -s d", {"ATMOS_TERRAFORM_PLAN_UPLOAD_STATUS": "true"}, True),
-        ("apply x -s d", {"ATMOS_TERRAFORM_PLAN_UPLOAD_STATUS": "true"}, False),
+        ("apply x -s d", {"ATMOS_TERRAFORM_PLAN_UPLOAD_STATUS": "true"}, True),
+        ("plan x -s d", {"ATMOS_TERRAFORM_PLAN_UPLOAD_STATUS": "false", "ATMOS_UPLOAD_STATUS": "true"}, False),
+        ("plan x -s d", {"ATMOS_TERRAFORM_PLAN_UPLOAD_STATUS": "true", "ATMOS_UPLOAD_STATUS": "false"}, True),
         ("plan x -s d", {"ATMOS_PRO_RUN_ID": "run_1"}, False),
     ],
 )

@@ -64,7 +64,17 @@ _NOT_FROM_ENVIRONMENT = frozenset(
         ),
         *("pager", "redirect-stderr", "mask", "interactive", "no-color", "force-color", "force-tty", "heatmap", "ci"),
         *("upload-status", "settings-list-merge-strategy", "identity", "append-user-agent", "file", "format"),
-        *("output-file", "file-template", "force", "everything", "skip-lock-file", "clean", "cache", "with-secrets"),
+        *(
+            "skip-planfile",
+            "output-file",
+            "file-template",
+            "force",
+            "everything",
+            "skip-lock-file",
+            "clean",
+            "cache",
+            "with-secrets",
+        ),
     }
 )
 

@@ -78,7 +78,6 @@ def _command_found(argv: Sequence[str]) -> Iterator[None]:
         raise CliError(
             f"command not found: {argv[0]}",
             hints=["Install Terraform or OpenTofu, or name it in `components.terraform.command`."],
-            exit_code=1 if "/" in argv[0] else 127,
         ) from error
 
 

@@ -153,11 +153,14 @@ def _plan_flags(call: Call, subject: Subject, switches: Switches, *, upload: boo
 
 
 def wants_upload(call: Call, environ: dict[str, str]) -> bool:
-    """`--upload-status`, or its variables; the flag wins, also when it is false (protocol.md §6.3)."""
+    """`--upload-status`, or its variables, whichever is there first, also when it is false (protocol.md §6.3).
+
+    The variable named after `plan` holds for what is applied too, as in the Go CLI.
+    """
     if "upload-status" in call.switches:
         return call.switches["upload-status"]
-    names = ["ATMOS_UPLOAD_STATUS", *(["ATMOS_TERRAFORM_PLAN_UPLOAD_STATUS"] if call.name == "plan" else [])]
-    return any(environ.get(name, "").lower() in ("true", "1", "t") for name in names)
+    given = environ.get("ATMOS_TERRAFORM_PLAN_UPLOAD_STATUS") or environ.get("ATMOS_UPLOAD_STATUS") or ""
+    return given.lower() in ("true", "1", "t")
 
 
 def exit_code(code: int, *, ci_enabled: bool, success: dict[int, bool]) -> int:

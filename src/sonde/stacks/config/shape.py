@@ -26,7 +26,7 @@ COMPONENTS: Shape = {
         "auto_generate_files": "b",
         "auto_provision_workdir_for_outputs": "b",
         "base_path": "s",
-        "cache": ("?", {"backend": OPEN, "*": "any"}),
+        "cache": ("?", {"enabled": "b!", "backend": OPEN, "*": "any"}),
         "ci": OPEN,
         "command": "s",
         "deploy_run_init": "b",
@@ -285,7 +285,7 @@ ROOT: Shape = {
     "cast": {"recording": {"height": "i", "width": "i", "*": "any"}},
     "ci": {
         "annotations": SWITCHED,
-        "cache": OPEN,
+        "cache": SWITCHED,
         "checks": {
             "enabled": "b!",
             "statuses": dict.fromkeys(("component", "add", "change", "destroy"), "b!"),
