@@ -70,3 +70,4 @@ def test_numbers_that_json_does_not_have_are_refused_and_the_old_file_stays(tmp_
     with pytest.raises(CliError, match="unsupported value"):
         files.write(tmp_path / "x.json", {"a": float("nan")})
     assert json.loads((tmp_path / "x.json").read_text()) == {"a": 1}
+    assert [path.name for path in tmp_path.iterdir()] == ["x.json"]
