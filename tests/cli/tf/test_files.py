@@ -67,7 +67,7 @@ def test_listed_settings_stand_apart():
 
 def test_numbers_that_json_does_not_have_are_refused_and_the_old_file_stays(tmp_path):
     files.write(tmp_path / "x.json", {"a": 1})
-    with pytest.raises(CliError, match="unsupported value"):
+    with pytest.raises(StacksError, match="unsupported value"):
         files.write(tmp_path / "x.json", {"a": float("nan")})
     assert json.loads((tmp_path / "x.json").read_text()) == {"a": 1}
     assert [path.name for path in tmp_path.iterdir()] == ["x.json"]
