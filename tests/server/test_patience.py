@@ -166,6 +166,18 @@ def test_a_connection_that_is_kept_is_not_ended_by_the_bounds_of_a_request(serve
             time.sleep(2 * SHORT)
 
 
+@pytest.mark.parametrize("authorization", [b"", b"Authorization: Bearer " + TOKEN.encode() + b"\r\n"])
+def test_a_connection_that_is_idle_after_an_answer_is_told_nothing(server, authorization):
+    """Also where the answer is there before the bytes of the request have been looked through."""
+    with opened(server) as line:
+        for _ in range(2):
+            line.sendall(b"POST /api/v1/locks HTTP/1.1\r\nHost: x\r\n%sContent-Length: 2\r\n\r\n{}" % authorization)
+            got = b""
+            while not complete(got):
+                got += line.recv(65536)
+            assert select.select([line], [], [], 3 * SHORT)[0] == []
+
+
 def test_others_are_served_while_a_thousand_trickle(twins):
     """Head and body, by the bounds as they are; the last to come and the first are served alike."""
     server = twins.servers["sqlite"]

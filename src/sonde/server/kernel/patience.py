@@ -31,6 +31,7 @@ class PatientProtocol(HttpToolsProtocol):
     _size = 0  # bytes of the head, then of the trailers
     _came = 0  # bytes of the body since the timer was set
     _answered = False  # before the body was whole
+    _begun = False  # a request, by the bytes at hand
     _timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -45,7 +46,7 @@ class PatientProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """The first byte of a request."""
-        self._stage, self._size = "head", 0
+        self._stage, self._size, self._begun = "head", 0, True
         super().on_message_begin()
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -74,9 +75,9 @@ class PatientProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Some bytes of a request, or of several."""
-        before = self._stage
+        self._begun = False
         super().data_received(data)
-        if before == self._stage == "whole" and self.cycle.response_complete:
+        if self._stage == "whole" and not self._begun and self.cycle.response_complete:
             self._stage = "head"  # empty lines: they begin no request, but uvicorn waits no more for one to begin
         if self.transport.is_closing() or self._stage == "whole":
             self._stop_waiting()
