@@ -194,9 +194,13 @@ def test_every_hot_write_is_in_the_writers_table():
     assert all(point == write.point for point, write in hot.WRITES.items())
 
 
+def line(what):
+    return b"".join(framed(what))
+
+
 def test_a_refusal_survives_the_way_between_processes():
     refusal = RefusedError(409, ErrorTag.LOCK_CONFLICT, "taken", context={"holder": "x"}, data={"a": 1})
-    [back] = Frames().add(framed(refusal))
+    [back] = Frames().add(line(refusal))
     assert isinstance(back, RefusedError)
     assert vars(back) == vars(refusal)
     assert refusal_of(back) is back
@@ -204,11 +208,11 @@ def test_a_refusal_survives_the_way_between_processes():
 
 @given(st.lists(st.binary(max_size=300), max_size=8), st.lists(st.integers(1, 200), min_size=1, max_size=30))
 def test_frames_come_out_as_they_went_in_however_they_are_cut(sent, cuts):
-    line, frames, got, turn = b"".join(map(framed, sent)), Frames(), [], 0
-    while line:
+    stream, frames, got, turn = b"".join(map(line, sent)), Frames(), [], 0
+    while stream:
         cut = cuts[turn % len(cuts)]
-        got += frames.add(line[:cut])
-        line, turn = line[cut:], turn + 1
+        got += frames.add(stream[:cut])
+        stream, turn = stream[cut:], turn + 1
     assert got == sent
 
 
@@ -219,11 +223,11 @@ def test_what_came_while_the_writer_was_committing_shares_the_next_commit():
     def run(tx, items):
         runs.append(list(items))
         if len(runs) == 1:
-            ours.sendall(framed([(2, "p", "b")]) + framed([(3, "p", "c"), (4, "p", "d")]))
+            ours.sendall(line([(2, "p", "b")]) + line([(3, "p", "c"), (4, "p", "d")]))
             ours.shutdown(socket.SHUT_WR)
         return [item.upper() for item in items]
 
-    ours.sendall(framed([(1, "p", "a")]))
+    ours.sendall(line([(1, "p", "a")]))
     write = writer_process.Grouped("p", run)
     writer_process.drain(theirs, lambda _: nullcontext(), {"p": write}, lambda: 7)
     theirs.close()

@@ -23,7 +23,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from sonde.server.kernel.grouped import TRIES, Grouped, collided
 from sonde.server.kernel.points import reached
-from sonde.server.kernel.tx import Tx
+from sonde.server.kernel.tx import Tx, plain
 from sonde.server.kernel.writer import Writer
 from sonde.server.kernel.writer_process import Start, WriterProcess, Writers
 
@@ -47,6 +47,7 @@ _CLOCK = {
 
 
 WRITERS = 2  # processes beside a server: one prepares and answers while the other commits
+WAL_PAGES = 8000  # 32 MB: a page that many webhooks touch is copied into the database once for all of them
 DRIVERS = {
     "sqlite": "sqlite",
     "sqlite+pysqlite": "sqlite",
@@ -110,8 +111,9 @@ class Database:
                 "synchronous=FULL",
                 "foreign_keys=ON",
                 "busy_timeout=10000",
-                "temp_store=MEMORY",
-                "cache_size=-16000",
+                "temp_store=MEMORY",  # else each statement that may fail in the middle makes a file
+                "cache_size=-4000",
+                f"wal_autocheckpoint={WAL_PAGES}",
             ):
                 connection.execute(f"PRAGMA {pragma}")
 
@@ -123,10 +125,11 @@ class Database:
         return engine
 
     def _tx(self, connection: Connection) -> Tx:
-        cursor = connection.connection.cursor()  # as plain as can be: every transaction asks
-        cursor.execute(_CLOCK[self.dialect])
-        [now] = cursor.fetchone() or (0,)
-        cursor.close()
+        if self.dialect == "sqlite":
+            with plain(connection) as cursor:
+                now = cursor.execute(_CLOCK["sqlite"]).fetchone()[0]
+        else:
+            now = connection.exec_driver_sql(_CLOCK[self.dialect]).scalar_one()
         self._read_at = time.monotonic(), int(now)
         return Tx(connection, int(now) + self.clock_offset)
 

@@ -28,7 +28,7 @@ from sonde.server.kernel.http import (
     zipped,
 )
 from sonde.server.kernel.ids import new_trace_id
-from sonde.server.kernel.log import traced
+from sonde.server.kernel.log import retraced, traced
 
 PREFIX = "/api/v1/"
 Handler = Callable[[Call], Reply]
@@ -104,7 +104,7 @@ class HotDoor:
         future.add_done_callback(partial(self._told, ask, call, tell))
 
     def _told(self, ask: Ask, call: Call, tell: Callable[[Answer], None], future: "asyncio.Future[Any]") -> None:
-        traced(call.trace_id)
+        retraced(call.trace_id)
         try:
             answer = self._answer(ask, call, future.result())
         except Exception as error:  # noqa: BLE001 - as above
@@ -117,7 +117,7 @@ class HotDoor:
 
 
 def _failure(call: Call, error: Exception) -> Answer:
-    traced(call.trace_id)
+    retraced(call.trace_id)
     return answer_for(error, trace_id=call.trace_id, request=asked(call.method, call.path))
 
 

@@ -16,6 +16,11 @@ def traced(trace_id: str) -> None:
     structlog.contextvars.bind_contextvars(trace_id=trace_id)
 
 
+def retraced(trace_id: str) -> None:
+    """The same on the event loop outside any task, where nothing but an id is ever bound: cheaper, and of each hot request."""
+    structlog.contextvars.bind_contextvars(trace_id=trace_id)
+
+
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
 

@@ -51,16 +51,22 @@ class PatientProtocol(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header; those behind a body are read over, and counted."""
-        if self._stage == "head":
-            super().on_header(name, value)
+        if self._stage == "head":  # as uvicorn does, without another call for each of them
+            name = name.lower()
+            if name == b"expect" and value.lower() == b"100-continue":
+                self.expect_100_continue = True
+            self.headers.append((name, value))
         else:
             self._size += len(name) + len(value)
 
     def on_headers_complete(self) -> None:
         """The head is whole."""
+        self._headed()
+        super().on_headers_complete()
+
+    def _headed(self) -> None:
         self._stop_waiting()
         self._stage, self._size = "body", 0
-        super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         """More of a body."""

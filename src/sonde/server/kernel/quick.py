@@ -23,7 +23,7 @@ class _Exchange:
 
     def __init__(self, door: HotDoor, *, keep_alive: bool) -> None:
         self.door, self.keep_alive = door, keep_alive
-        self.body = bytearray()
+        self.body = b""
         self.more_body = True
         self.response_started = self.response_complete = self.disconnected = False
         self.message_event = _NOBODY_WAITS
@@ -48,7 +48,7 @@ class QuickProtocol(PatientProtocol):
         if door is None or not self._is_plain():
             super().on_headers_complete()
             return
-        self._stage = "body"
+        self._headed()
         self._before = self.cycle
         self.cycle = _Exchange(door, keep_alive=self.parser.should_keep_alive())  # type: ignore[assignment]
 
@@ -63,6 +63,15 @@ class QuickProtocol(PatientProtocol):
                 return False
         return 0 <= length <= HIGH_WATER_LIMIT and self.parser.get_http_version() == "1.1"
 
+    def on_body(self, body: bytes) -> None:
+        """More of a body: nearly always all of it."""
+        exchange = self.cycle
+        if isinstance(exchange, _Exchange):
+            self._came += len(body)
+            exchange.body = exchange.body + body if exchange.body else body
+        else:
+            super().on_body(body)
+
     def on_message_complete(self) -> None:
         """The request is whole."""
         exchange = self.cycle
@@ -74,14 +83,14 @@ class QuickProtocol(PatientProtocol):
         except MustWaitError:
             self.cycle = self._before
             super().on_headers_complete()
-            self.cycle.body = exchange.body
+            self.cycle.body += exchange.body
             super().on_message_complete()
 
     def _call(self, exchange: _Exchange) -> Call:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in self.headers}
         path = self.url.decode("latin-1")
         method = self.parser.get_method().decode("latin-1")
-        return Call(method, path, bytes(exchange.body), headers, {}, {}, new_trace_id())
+        return Call(method, path, exchange.body, headers, {}, {}, new_trace_id())
 
     def _teller(self, exchange: _Exchange) -> Callable[[Answer], None]:
         def tell(answer: Answer) -> None:

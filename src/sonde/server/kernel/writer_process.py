@@ -11,7 +11,6 @@ import socket
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from operator import attrgetter
 from typing import Any, TypeVar
 
 from sonde.server.kernel.grouped import BATCH, Begin, Grouped, answers
@@ -23,7 +22,8 @@ A = TypeVar("A")
 R = TypeVar("R")
 HEAD = 8  # bytes of a frame's length
 CHUNK = 1 << 20  # bytes read at a time
-SOME = 8  # that are worth a frame while the loop is still reading others
+ROOM = 4 << 20  # bytes that a writer may be behind before the loop has to wait for it; the system may give less
+SOME = 16  # that are worth a frame while the loop is still reading others
 PATIENCE = 30.0  # seconds that a writer gets to finish when the server ends
 
 Asked = tuple[int, str, Any]  # a number for the answer, the write's crash point, the item
@@ -52,10 +52,10 @@ class Frames:
         return whole
 
 
-def framed(what: Any) -> bytes:
-    """One frame."""
+def framed(what: Any) -> tuple[bytes, bytes]:
+    """One frame: its length, and it. They are not joined, since it may be long."""
     body = pickle.dumps(what, pickle.HIGHEST_PROTOCOL)
-    return len(body).to_bytes(HEAD) + body
+    return len(body).to_bytes(HEAD), body
 
 
 class WriterProcess(asyncio.Protocol):
@@ -76,21 +76,25 @@ class WriterProcess(asyncio.Protocol):
         self._frames = Frames()
         self.count = 0  # of what was asked
 
-    @property
     def busy(self) -> int:
         """How many wait for an answer."""
         return len(self._waiting)
 
+    def collects(self) -> bool:
+        """Whether something waits here to be handed over."""
+        return bool(self._tick)
+
     def asked(self, write: Grouped[A, R], item: A) -> "asyncio.Future[R]":
         """What one turn of the loop asks goes over in a frame or two: as soon as there is some, or nothing more comes."""
-        self.count += 1
+        self.count = number = self.count + 1
         loop = asyncio.get_running_loop()
         future: asyncio.Future[R] = loop.create_future()
-        if not self._tick:
+        tick = self._tick
+        if not tick:
             loop.call_soon(self._hand_over)
-        self._tick.append((self.count, write.point, item))
-        self._waiting[self.count] = future
-        if len(self._tick) >= SOME and self._channel:
+        tick.append((number, write.point, item))
+        self._waiting[number] = future
+        if len(tick) >= SOME and self._channel:
             self._hand_over()
         return future
 
@@ -98,7 +102,7 @@ class WriterProcess(asyncio.Protocol):
         if self._channel is None:
             self.open()
         elif self._tick:
-            self._channel.write(framed(self._tick))
+            self._channel.writelines(framed(self._tick))
             self._tick = []
 
     def open(self) -> None:
@@ -108,6 +112,7 @@ class WriterProcess(asyncio.Protocol):
 
     async def _open(self) -> None:
         self._socket, theirs = socket.socketpair()
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, ROOM)
         try:
             with theirs:
                 self._process = self._start(theirs)
@@ -169,10 +174,10 @@ def gone() -> RefusedError:
 
 
 class Writers:
-    """Writers side by side, for a database that lets them. Who has least to do is asked."""
+    """Writers side by side. Each handful of what is asked goes to the one that has least to do."""
 
     def __init__(self, writers: Sequence[WriterProcess]) -> None:
-        self._writers = writers
+        self._writers, self._next = writers, writers[0]
 
     @property
     def count(self) -> int:
@@ -181,7 +186,9 @@ class Writers:
 
     def asked(self, write: Grouped[A, R], item: A) -> "asyncio.Future[R]":
         """From the event loop."""
-        return min(self._writers, key=_busy).asked(write, item)
+        if not self._next.collects():
+            self._next = min(self._writers, key=WriterProcess.busy)
+        return self._next.asked(write, item)
 
     def open(self) -> None:
         """Start those that are not there."""
@@ -192,9 +199,6 @@ class Writers:
         """End all of them after what they have."""
         for writer in self._writers:
             writer.close()
-
-
-_busy = attrgetter("busy")
 
 
 def drain(
@@ -215,7 +219,7 @@ def drain(
         for point, mine in _by_point(asked).items():
             told = answers(begin, writes[point], [item for _, _, item in mine])
             numbers = [number for number, _, _ in mine]
-            channel.sendall(framed((clock(), list(zip(numbers, map(_sendable, told), strict=True)))))
+            channel.sendall(b"".join(framed((clock(), list(zip(numbers, map(_sendable, told), strict=True))))))
 
 
 def _by_point(asked: Sequence[Asked]) -> dict[str, list[Asked]]:
