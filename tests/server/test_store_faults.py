@@ -77,7 +77,7 @@ def test_a_full_disk_is_503_nothing_is_acknowledged_and_it_recovers_when_there_i
 def test_a_full_disk_fails_a_whole_batch_and_no_member_is_told_otherwise(server):
     db = server.site.db
     limit_pages(db, 6)
-    outcome = {}
+    outcome = {"first": lock(server, "first").status}
 
     def one(name):
         outcome[name] = lock(server, name).status
@@ -87,7 +87,7 @@ def test_a_full_disk_fails_a_whole_batch_and_no_member_is_told_otherwise(server)
         thread.start()
     for thread in threads:
         thread.join(timeout=30)
-    assert set(outcome.values()) == {200, 503}
+    assert set(outcome.values()) == {200, 503}  # all that come together may be one batch, or several
     assert locks(db) == {name for name, status in outcome.items() if status == 200}
 
 
