@@ -166,12 +166,16 @@ def test_a_connection_that_is_kept_is_not_ended_by_the_bounds_of_a_request(serve
             time.sleep(2 * SHORT)
 
 
+@pytest.mark.parametrize("apart", [False, True])
 @pytest.mark.parametrize("authorization", [b"", b"Authorization: Bearer " + TOKEN.encode() + b"\r\n"])
-def test_a_connection_that_is_idle_after_an_answer_is_told_nothing(server, authorization):
+def test_a_connection_that_is_idle_after_an_answer_is_told_nothing(server, authorization, apart):
     """Also where the answer is there before the bytes of the request have been looked through."""
     with opened(server) as line:
         for _ in range(2):
-            line.sendall(b"POST /api/v1/locks HTTP/1.1\r\nHost: x\r\n%sContent-Length: 2\r\n\r\n{}" % authorization)
+            line.sendall(b"POST /api/v1/locks HTTP/1.1\r\nHost: x\r\n%sContent-Length: 2\r\n\r\n" % authorization)
+            if apart:
+                time.sleep(SHORT / 5)  # two packets
+            line.sendall(b"{}")
             got = b""
             while not complete(got):
                 got += line.recv(65536)

@@ -81,9 +81,9 @@ class PatientProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Some bytes of a request, or of several."""
-        self._begun = False
+        before, self._begun = self._stage, False
         super().data_received(data)
-        if self._stage == "whole" and not self._begun and self.cycle.response_complete:
+        if before == self._stage == "whole" and not self._begun and self.cycle.response_complete:
             self._stage = "head"  # empty lines: they begin no request, but uvicorn waits no more for one to begin
         if self.transport.is_closing() or self._stage == "whole":
             self._stop_waiting()
