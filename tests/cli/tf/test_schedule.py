@@ -1,7 +1,7 @@
 """What of several instances may start next."""
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sonde.cli.tf.order import Node
@@ -77,6 +77,7 @@ def jobs(draw):
     return Job(tuple(names), needs, folders, draw(st.integers(1, 4)), draw(st.sampled_from([FAIL_FAST, KEEP_GOING])))
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # a machine that stalls says nothing about us
 @given(jobs(), st.data())
 def test_whatever_fails_whenever_each_ends_once_and_never_runs_too_early_or_with_too_many(given_job, data):
     ended, running, interrupted = {}, set(), False
