@@ -16,6 +16,7 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 STARTING = ("PYTHON", "LC_", "LANG", "TZ")  # variables that an interpreter reads when it starts, and not again
@@ -99,18 +100,19 @@ def _import_all():
 
 def _next_command(asked):
     """Wait for command lines; returns in the process that is to become one."""
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those that wait for the commands
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     while True:
         request, streams, *_ = socket.recv_fds(asked, MOST, 3)
         if not request:
-            os._exit(0)  # the tests are over
+            sys.exit()  # the tests are over
         if not os.fork():
             break
         for stream in streams:
             os.close(stream)
+        with suppress(ChildProcessError):  # what waits for a command ends with it
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
     asked.close()
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     *streams, told = streams
     child = os.fork()
     if child:
