@@ -159,7 +159,9 @@ def fresh_database(tmp_path_factory):
         yield base + name
         copies(base).give_back(name)
 
-    return fresh
+    yield fresh
+    if copies.cache_info().currsize:
+        copies(os.environ[URL]).close()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

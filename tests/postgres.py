@@ -114,6 +114,9 @@ SELECT coalesce(md5(string_agg(part, ' ' ORDER BY part)), '') FROM (
     UNION ALL SELECT tgname FROM pg_trigger WHERE NOT tgisinternal
     UNION ALL SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace
     UNION ALL SELECT version_num FROM alembic_version
+    UNION ALL SELECT format('%s %s', datallowconn, datconnlimit) FROM pg_database WHERE datname = current_database()
+    UNION ALL SELECT format('%s %s', setrole, setconfig) FROM pg_db_role_setting JOIN pg_database ON setdatabase = pg_database.oid
+        WHERE datname = current_database()
 ) AS parts (part)
 """
 OTHERS = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
@@ -121,11 +124,15 @@ MANY = 1000  # rows: a database that held more is not handed on, since nothing v
 
 
 class Copies:
-    """Copies of one migrated, empty database: taking rows away costs a tenth of making the next."""
+    """Copies of one migrated, empty database: taking rows away costs a tenth of making the next.
+
+    Each copy keeps the connection that takes the rows away, since a new one costs the server more than they do.
+    """
 
     def __init__(self, base: str, worker: str) -> None:
         self.base, self._worker = base, worker
         self._free: list[str] = []
+        self._kept: dict[str, psycopg.Connection] = {}
         self._made = 0
         with self._open(f"template_{worker}") as connection:
             self._shape = connection.execute(SHAPE).fetchone()
@@ -147,11 +154,19 @@ class Copies:
     def give_back(self, name: str) -> None:
         """Hand it on, unless somebody is still connected or the test changed more than rows."""
         try:
-            with self._open(name) as connection:
-                if self._emptied(connection):
-                    self._free.append(name)
+            if name not in self._kept:
+                self._kept[name] = self._open(name)
+            if self._emptied(self._kept[name]):
+                self._free.append(name)
+                return
         except psycopg.Error:
-            return  # closed, read-only or locked by its test: the next one gets another
+            pass  # closed, read-only or locked by its test: the next one gets another
+        if name in self._kept:
+            self._kept.pop(name).close()
+
+    def close(self) -> None:
+        for connection in self._kept.values():
+            connection.close()
 
     def _emptied(self, connection: psycopg.Connection) -> bool:
         if connection.execute(OTHERS).fetchone() or connection.execute(SHAPE).fetchone() != self._shape:
