@@ -196,11 +196,6 @@ class State:
                     raise TimeoutError(f"the offline GitHub did not come to that within {timeout:g} s")
                 self.changed.wait(left)
 
-    def notify(self) -> None:
-        """Something outside the records changed that `wait_until` may be looking at."""
-        with self.changed:
-            self.changed.notify_all()
-
     def next_id(self, kind: str) -> int:
         with self.lock:
             number = self.records.sequence.get(kind, FIRST_ID[kind]) + 1

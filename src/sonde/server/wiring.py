@@ -4,6 +4,7 @@ import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,12 @@ from sonde.server.auth.runs import LiveRuns, UnansweredError
 from sonde.server.auth.service import Trust
 from sonde.server.auth.sessions import KeyRing
 from sonde.server.commits import api as commits
-from sonde.server.commits.comment import CommitCommentSender
 from sonde.server.dispatches import api as dispatches
 from sonde.server.dispatches.sender import CancelSender, DispatchSender
 from sonde.server.dispatches.service import on_outcome
 from sonde.server.executions import api as executions
 from sonde.server.github.client import GitHub, GitHubError, RejectedError
+from sonde.server.github.comment import CommentSender
 from sonde.server.github.deliver import Delivery, OnOutcome, Sender
 from sonde.server.github.model import Kind
 from sonde.server.instances import api as instances
@@ -38,7 +39,8 @@ from sonde.server.locks import pages as lock_pages
 from sonde.server.openapi import document
 from sonde.server.pulls import api as pulls
 from sonde.server.pulls import pages as pull_pages
-from sonde.server.pulls.senders import CheckSender, CommentSender
+from sonde.server.pulls.render import MARKER
+from sonde.server.pulls.senders import CheckSender
 from sonde.server.pulls.service import on_pull_request, on_workflow_run
 from sonde.server.settings import LEGACY_AUDIENCE, Settings
 from sonde.server.sts import api as sts
@@ -188,9 +190,9 @@ EVENTS: Mapping[tuple[str, str], Handler] = {
 SENDERS: Mapping[str, Sender] = {
     Kind.DISPATCH: DispatchSender(),
     Kind.CHECK: CheckSender(),
-    Kind.COMMENT: CommentSender(),
+    Kind.COMMENT: CommentSender(lambda _: MARKER),
     Kind.CANCEL: CancelSender(),
-    Kind.COMMIT_COMMENT: CommitCommentSender(),
+    Kind.COMMIT_COMMENT: CommentSender(itemgetter("marker")),
 }
 
 OUTCOMES: Mapping[str, OnOutcome] = {

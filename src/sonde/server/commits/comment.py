@@ -3,10 +3,7 @@
 import json
 
 from sonde.server.commits.model import Wanted
-from sonde.server.github.client import GitHub
-from sonde.server.github.deliver import Nowhere, Unsure
-from sonde.server.github.model import Effect, Kind, Sent
-from sonde.server.workspaces.model import Repository
+from sonde.server.github.model import Effect, Kind
 
 
 def effect(wanted: Wanted, sha: str) -> Effect:
@@ -16,21 +13,3 @@ def effect(wanted: Wanted, sha: str) -> Effect:
     desired = json.dumps({"number": wanted.number, "marker": marker, "text": text})
     slot = f"commit:{wanted.repository.id}:{sha}"
     return Effect(slot, Kind.COMMIT_COMMENT, wanted.repository.id, wanted.key, desired)
-
-
-class CommitCommentSender:
-    """Created once; edited where another request for the same commit says something else."""
-
-    def send(self, github: GitHub, repository: Repository, effect: Effect) -> Sent:
-        """Create or edit. Raises GitHubError."""
-        body = json.loads(effect.desired)
-        if effect.remote_id is None:
-            return Sent(*github.create_comment(repository, body["number"], body["text"]))
-        github.update_comment(repository, effect.remote_id, body["text"])
-        return Sent(effect.remote_id, effect.remote_url)
-
-    def find(self, github: GitHub, repository: Repository, effect: Effect) -> Sent | Nowhere | Unsure:
-        """The comment that carries the commit's marker."""
-        body = json.loads(effect.desired)
-        found = github.find_comment(repository, body["number"], body["marker"])
-        return Sent(*found) if found else Nowhere()

@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 from sqlalchemy import URL, Connection, Engine, MetaData, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
-from sonde.server.kernel.grouped import TRIES, Grouped, collided
+from sonde.server.kernel.grouped import Grouped, unless_collided
 from sonde.server.kernel.points import reached
 from sonde.server.kernel.tx import Tx, plain
 from sonde.server.kernel.writer import Writer
@@ -196,7 +196,7 @@ class Database:
         On SQLite closures of one point share a commit, each in a savepoint of its own.
         """
         if self._pool:
-            return self._pool.submit(self._alone, point, run)
+            return self._pool.submit(unless_collided, self.write, point, run)
         return self._writer.ask(self._closures.setdefault(point, Grouped(point, _each)), run)
 
     def group(self, write: Grouped[A, R], item: A) -> "Future[R]":
@@ -228,17 +228,6 @@ class Database:
     def asked(self) -> int:
         """How many hot writes were asked for since the start."""
         return self._hot.count
-
-    def _alone(self, point: str, run: Callable[[Tx], T]) -> T:
-        for _ in range(TRIES - 1):
-            try:
-                with self.write(point) as tx:
-                    return run(tx)
-            except DBAPIError as error:
-                if not collided(error):
-                    raise
-        with self.write(point) as tx:
-            return run(tx)
 
     def close(self) -> None:
         """Finish what was submitted, then close every connection."""

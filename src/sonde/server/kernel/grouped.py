@@ -16,6 +16,7 @@ from sonde.server.kernel.tx import Tx
 
 A = TypeVar("A")
 R = TypeVar("R")
+T = TypeVar("T")
 BATCH = 256  # what may share one commit
 TRIES = 5  # of a write that PostgreSQL chose as the victim of a collision (reliability.md F7)
 COLLIDED = frozenset({"40001", "40P01"})  # serialization failure, deadlock: nothing of the transaction stands
@@ -50,15 +51,20 @@ def _transaction(begin: Begin, write: Grouped[A, R], items: Sequence[A]) -> Sequ
     if write.prepare:
         for item in items:
             write.prepare(item)
+    return unless_collided(begin, write.point, lambda tx: write.run(tx, items))
+
+
+def unless_collided(begin: Begin, point: str, run: Callable[[Tx], T]) -> T:
+    """What `run` returns in a transaction of its own; in another, where PostgreSQL undid the first for the sake of others."""
     for _ in range(TRIES - 1):
         try:
-            with begin(write.point) as tx:
-                return write.run(tx, items)
+            with begin(point) as tx:
+                return run(tx)
         except DBAPIError as error:
             if not collided(error):
                 raise
-    with begin(write.point) as tx:
-        return write.run(tx, items)
+    with begin(point) as tx:
+        return run(tx)
 
 
 def collided(error: DBAPIError) -> bool:

@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Row, Table, Text, and_, select
+from sqlalchemy import BigInteger, Column, ColumnElement, ForeignKey, Index, Row, Table, Text, and_, select
 
 from sonde.server.kernel.db import Tx, metadata
 from sonde.server.locks.model import LockRow
@@ -55,15 +55,19 @@ def queue(tx: Tx) -> list[tuple[Row[Any], int]]:
     return found
 
 
+def _stands(waiter: str, repository_id: str, instance: str, holder_id: str) -> ColumnElement[bool]:
+    return and_(
+        lock_waiters.c.id == waiter,
+        lock_waiters.c.repository_id == repository_id,
+        lock_waiters.c.instance == instance,
+        lock_waiters.c.holder_id == holder_id,
+    )
+
+
 def waits(tx: Tx, waiter: str, wanted: LockRow) -> bool:
     """Whether this waiter stands in the queue of this key, for this holder."""
-    mine = (
-        lock_waiters.c.id == waiter,
-        lock_waiters.c.repository_id == wanted.repository_id,
-        lock_waiters.c.instance == wanted.instance,
-        lock_waiters.c.holder_id == wanted.holder.id,
-    )
-    return tx.one(select(lock_waiters.c.id).where(*mine)) is not None
+    mine = _stands(waiter, wanted.repository_id, wanted.instance, wanted.holder.id)
+    return tx.one(select(lock_waiters.c.id).where(mine)) is not None
 
 
 def leave_queue(tx: Tx, waiter: str) -> None:
@@ -73,10 +77,4 @@ def leave_queue(tx: Tx, waiter: str) -> None:
 
 def leave_queue_of(tx: Tx, repository_id: str, instance: str, holder_id: str, waiter: str) -> None:
     """Forget a waiter, if he stands in the queue of this key and is this holder."""
-    mine = (
-        lock_waiters.c.id == waiter,
-        lock_waiters.c.repository_id == repository_id,
-        lock_waiters.c.instance == instance,
-        lock_waiters.c.holder_id == holder_id,
-    )
-    tx.run(lock_waiters.delete().where(*mine))
+    tx.run(lock_waiters.delete().where(_stands(waiter, repository_id, instance, holder_id)))

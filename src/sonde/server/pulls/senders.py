@@ -1,11 +1,11 @@
-"""How the check run and the comment are sent, and how they are found again."""
+"""How the check run is sent, and how it is found again."""
 
 import json
 
 from sonde.server.github.client import GitHub
 from sonde.server.github.deliver import Nowhere, Unsure
 from sonde.server.github.model import Effect, Sent
-from sonde.server.pulls.render import CHECK_NAME, MARKER
+from sonde.server.pulls.render import CHECK_NAME
 from sonde.server.workspaces.model import Repository
 
 
@@ -28,23 +28,4 @@ class CheckSender:
             return Sent(effect.remote_id, effect.remote_url)
         body = json.loads(effect.desired)
         found = github.find_check(repository, body["head_sha"], CHECK_NAME, body["external_id"])
-        return Sent(*found) if found else Nowhere()
-
-
-class CommentSender:
-    """The comment: created once, then edited; found by its hidden marker."""
-
-    def send(self, github: GitHub, repository: Repository, effect: Effect) -> Sent:
-        """Create or edit. Raises GitHubError."""
-        body = json.loads(effect.desired)
-        if effect.remote_id is None:
-            return Sent(*github.create_comment(repository, body["number"], body["text"]))
-        github.update_comment(repository, effect.remote_id, body["text"])
-        return Sent(effect.remote_id, effect.remote_url)
-
-    def find(self, github: GitHub, repository: Repository, effect: Effect) -> Sent | Nowhere | Unsure:
-        """The comment that carries the marker."""
-        if effect.remote_id is not None:
-            return Sent(effect.remote_id, effect.remote_url)
-        found = github.find_comment(repository, json.loads(effect.desired)["number"], MARKER)
         return Sent(*found) if found else Nowhere()

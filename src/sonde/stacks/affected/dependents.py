@@ -66,16 +66,6 @@ class Graph:
         self._reached[name] = frozenset(children).union(*reached.values())
         return nodes
 
-    def all_below(self, stack: str, component: str) -> list[Instance]:
-        """Everything below an instance, each once, nearest first. A cycle does no harm here."""
-        found: dict[Name, Instance] = {}
-        pending = [(stack, component)]
-        for name in pending:
-            further = {key: each for key, each in self._dependents.get(name, {}).items() if key not in found}
-            found.update(sorted(further.items()))
-            pending += sorted(further)
-        return list(found.values())
-
     def reached(self, stack: str, component: str) -> frozenset[str]:
         """The slugs of everything below an instance."""
         self.below(stack, component)

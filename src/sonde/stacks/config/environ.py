@@ -122,11 +122,6 @@ def overlay(env: Mapping[str, str], flags: Flags) -> dict[str, Any]:
     return tree
 
 
-def origins(env: Mapping[str, str]) -> dict[tuple[str, ...], str]:
-    """Which variable sets which path."""
-    return {path: name for name, path in VARIABLES.items() if env.get(name)}
-
-
 def put(tree: dict[str, Any], path: Sequence[str], value: Any) -> None:
     for step in path[:-1]:
         tree = tree.setdefault(step, {})
