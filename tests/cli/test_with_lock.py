@@ -4,6 +4,7 @@ import io
 import itertools
 import signal
 import sys
+import threading
 import time
 
 import pytest
@@ -16,6 +17,7 @@ from sonde.cli.process import Process
 from sonde.cli.settings import ProSettings
 from sonde.cli.transport import Transport
 from sonde.cli.with_lock import Watch, renew
+from sonde.server.kernel import db
 from sonde.wire import locks
 
 names = (f"with-{number}" for number in itertools.count())
@@ -41,6 +43,9 @@ def name():
 @pytest.fixture
 def job(control, name):
     return control.job(f"branch-{name}")
+
+
+ACQUIRED = "lock.acquire after"
 
 
 def waits():
@@ -97,13 +102,14 @@ def test_a_static_token_locks_for_long_and_says_that_it_cannot_renew(control, st
     assert f"A static token cannot renew it: it ends at {until}" in err
 
 
-def test_a_job_renews_its_lock_for_as_long_as_the_command_runs(control, start, job, name):
+def test_a_job_renews_its_lock_for_as_long_as_the_command_runs(control, start, job, name, monkeypatch):
     child = start(*WITH, name, "-s", "dev", "--ttl", "3", *waits(), env=job)
     assert child.stdout.readline() == "running\n"
     first = control.locks()[f"dev/{name}"]
-    deadline = time.monotonic() + 20
-    while control.locks()[f"dev/{name}"]["expiresAt"] == first["expiresAt"] and time.monotonic() < deadline:
-        time.sleep(0.05)
+    again = threading.Semaphore(0)
+    monkeypatch.setattr(db, "reached", lambda point, side: again.release() if f"{point} {side}" == ACQUIRED else None)
+    while control.locks()[f"dev/{name}"]["expiresAt"] == first["expiresAt"]:
+        assert again.acquire(timeout=20)
     renewed = control.locks()[f"dev/{name}"]
     child.terminate()
     _, err = child.communicate(timeout=30)

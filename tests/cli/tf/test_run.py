@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -14,7 +13,7 @@ from sonde.cli.tf import run
 # A tool that counts its interrupts, as Terraform does, and needs a moment to stop.
 TOOL = """
 trap 'echo got >> "$LOG"' INT TERM
-touch "$LOG"
+echo running
 for i in 1 2 3 4 5 6 7 8; do sleep 0.05; done
 """
 PROGRAM = """
@@ -44,10 +43,9 @@ def test_a_quiet_tool_gives_back_what_it_wrote(tmp_path):
 def test_a_signal_reaches_the_tool_once_however_it_was_sent(tmp_path, number, to_group):
     log = tmp_path / "log"
     env = {**os.environ, "LOG": str(log), "TOOL": TOOL}
-    ours = subprocess.Popen([sys.executable, "-c", PROGRAM], cwd=tmp_path, env=env, start_new_session=True)
-    deadline = time.monotonic() + 10
-    while not log.exists() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    (os.killpg if to_group else os.kill)(ours.pid, number)
-    assert ours.wait(timeout=10) == 0, "the tool ended by itself, and so did we"
+    command = [sys.executable, "-c", PROGRAM]
+    with subprocess.Popen(command, cwd=tmp_path, env=env, start_new_session=True, stdout=subprocess.PIPE) as ours:
+        assert ours.stdout.readline() == b"running\n"
+        (os.killpg if to_group else os.kill)(ours.pid, number)
+        assert ours.wait(timeout=10) == 0, "the tool ended by itself, and so did we"
     assert log.read_text() == "got\n"
