@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import IO, Any, cast
 
 from sonde.server.auth import service as auth
@@ -56,7 +56,8 @@ def main() -> None:
     points.belongs_to(os.getppid())
     gc.freeze()
     gc.set_threshold(10_000, 5, 1_000)
-    with socket.socket(fileno=int(number)) as channel, closing(Database(sys.stdin.read())) as db:
+    channel = socket.socket(fileno=int(number))
+    with channel, closing(Database(sys.stdin.read())) as db, suppress(ConnectionError):  # of a server that was killed
         drain(channel, db.write, WRITES, db.last_read)
 
 
