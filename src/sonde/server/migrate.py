@@ -1,5 +1,6 @@
 """The schema's version: bring a database up to date, or say that it is not."""
 
+from functools import cache
 from importlib import resources
 from typing import Any
 
@@ -24,9 +25,15 @@ def _config() -> Config:
     return config
 
 
+@cache
+def _scripts() -> ScriptDirectory:
+    """The migrations of this code, each a module that is loaded anew where one asks alembic anew."""
+    return ScriptDirectory.from_config(_config())
+
+
 def head() -> str:
     """The revision this code needs."""
-    revision = ScriptDirectory.from_config(_config()).get_current_head()
+    revision = _scripts().get_current_head()
     assert revision is not None  # noqa: S101 - the package ships its first migration
     return revision
 
@@ -57,7 +64,7 @@ def upgrade(db: Database) -> None:
 def _refuse_newer(connection: Any) -> None:
     revision = MigrationContext.configure(connection).get_current_revision()
     connection.rollback()
-    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+    known = {script.revision for script in _scripts().walk_revisions()}
     if revision is not None and revision not in known:
         raise SchemaMismatchError(
             f"the database has schema {revision}, which this version of Sonde does not know; run a newer one"
