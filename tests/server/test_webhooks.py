@@ -17,7 +17,7 @@ from sonde.server import jobs
 from sonde.server.kernel.http import RefusedError, read_body
 from sonde.server.pulls.store import pull_requests
 from sonde.server.webhooks import store
-from sonde.server.webhooks.service import ATTEMPTS, Done, process
+from sonde.server.webhooks.service import ATTEMPTS, Done, Secrets, process
 from sonde.server.workspaces import store as workspaces
 from sonde.server.workspaces.model import Repository, Workspace
 from sonde.wire.limits import WEBHOOK_CAP
@@ -103,6 +103,19 @@ def test_one_changed_bit_anywhere_in_the_body_is_401(server):
         changed = bytes(raw[:index]) + bytes([raw[index] ^ 1]) + bytes(raw[index + 1 :])
         assert send(server, changed, **{"X-Hub-Signature-256": signature}).status == 401
     assert send(server, bytes(raw), **{"X-Hub-Signature-256": signature}).status == 202
+
+
+def test_a_secret_that_was_replaced_is_good_for_a_day_more(tmp_path, database_url):
+    server = bare_server(tmp_path, database_url, github_webhook_secret="new", github_webhook_secret_before="old")
+    try:
+        answers = {secret: send(server, {"zen": secret}, "ping", secret=secret).status for secret in ("new", "old", "")}
+        assert answers == {"new": 202, "old": 202, "": 401}
+    finally:
+        server.stop()
+    secrets, body = Secrets("new", "old", until=100), b"{}"
+    signed = {secret: "sha256=" + hmac.digest(secret.encode(), body, "sha256").hex() for secret in ("new", "old")}
+    assert [secrets.signed(body, signed["old"], at) for at in (99, 100)] == [True, False]
+    assert [secrets.signed(body, signed["new"], at) for at in (99, 100)] == [True, True]
 
 
 def test_a_server_without_a_secret_answers_503_to_every_delivery(tmp_path, database_url):

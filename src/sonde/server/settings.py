@@ -30,6 +30,7 @@ class Settings(BaseSettings):
     github_app_id: str = ""
     github_app_private_key_file: Path | None = None
     github_webhook_secret: str = ""
+    github_webhook_secret_before: str = ""
     dispatch_settle_seconds: Positive = 90.0
     effect_lease_seconds: Positive = 120.0
     poll_seconds: Positive = 1.0

@@ -15,7 +15,7 @@ def deliver(db, guid, event="pull_request", **payload):
     body = json.dumps(payload).encode()
     signature = "sha256=" + hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
     headers = {"x-hub-signature-256": signature, "x-github-event": event, "x-github-delivery": guid}
-    assert db.group(service.RECEIVE, service.accepted(SECRET, headers, body)).result()
+    assert db.group(service.RECEIVE, service.accepted(service.Secrets(SECRET), headers, body, 0)).result()
 
 
 def test_an_ignored_delivery_says_why(browser):

@@ -1,5 +1,6 @@
 """`POST /webhooks/github`."""
 
+import time
 from collections.abc import Callable
 from functools import partial
 
@@ -12,11 +13,11 @@ from sonde.server.webhooks.store import Arrived
 LARGE = 256 * 1024  # bytes of a body over which the event loop leaves the work to a thread
 
 
-def github(secret: str, stored: Callable[[], None], call: Call, *, may_wait: bool) -> Ask:
+def github(secrets: service.Secrets, stored: Callable[[], None], call: Call, *, may_wait: bool) -> Ask:
     """Store a delivery, call `stored`, answer 202; a known delivery id is acknowledged and changes nothing."""
     if len(call.body) > LARGE and not may_wait:
         raise MustWaitError
-    arrived = service.accepted(secret, call.headers, call.body)
+    arrived = service.accepted(secrets, call.headers, call.body, time.monotonic())
     if may_wait:
         arrived.pack()
     return Ask(service.RECEIVE, arrived, partial(_answered, stored, arrived))

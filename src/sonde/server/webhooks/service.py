@@ -35,20 +35,35 @@ class Done:
 Handler = Callable[[Tx, object], Done | Ignored]
 
 
-def accepted(secret: str, headers: Mapping[str, str], body: bytes) -> store.Arrived:
+@dataclass(frozen=True)
+class Secrets:
+    """What GitHub signs with; `before` was the secret until it was changed, and still counts `until` (seconds of our own clock)."""
+
+    now: str
+    before: str = ""
+    until: float = 0
+
+    def signed(self, body: bytes, signature: str, at: float) -> bool:
+        """Whether one of them, valid at this time, made the signature."""
+        if genuine(self.now, body, signature):
+            return True
+        return bool(self.before) and at < self.until and genuine(self.before, body, signature)
+
+
+def accepted(secrets: Secrets, headers: Mapping[str, str], body: bytes, at: float) -> store.Arrived:
     """A webhook as a row of the inbox, once its signature was checked over the raw bytes.
 
     Raises RefusedError: 401 for a signature that does not fit, 400 for a request that is no webhook, 503 where no secret is
     configured.
     """
-    if not secret:
+    if not secrets.now:
         raise RefusedError(
             503,
             ErrorTag.UNAVAILABLE,
             "Webhooks are off: set SONDE_GITHUB_WEBHOOK_SECRET to the secret of the GitHub App.",
         )
     signature = headers.get("x-hub-signature-256", "")
-    if not genuine(secret, body, signature):
+    if not secrets.signed(body, signature, at):
         raise RefusedError(
             401,
             ErrorTag.UNAUTHORIZED,
