@@ -20,7 +20,7 @@ from sonde.server import hot
 from sonde.server.kernel import writer_process
 from sonde.server.kernel.db import Database
 from sonde.server.kernel.http import RefusedError, refusal_of
-from sonde.server.kernel.writer_process import Frames, WriterProcess, framed
+from sonde.server.kernel.writer_process import Frames, WriterProcess, Writers, framed
 from sonde.server.webhooks import service as webhooks
 from sonde.wire.envelope import ErrorTag
 
@@ -240,3 +240,30 @@ def test_what_came_while_the_writer_was_committing_shares_the_next_commit():
 def test_the_writers_program_needs_no_web_framework():
     code = "import sys, sonde.server.hot; print([name for name in ('fastapi', 'jinja2', 'uvicorn') if name in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_a_second_writer_is_started_once_the_first_is_pressed(database_url):
+    db = Database(database_url)
+    fill(db)
+    started = []
+
+    def start(channel):
+        started.append(1)
+        return hot.starter(database_url, json_lines=True, level="error")(channel)
+
+    async def asked():
+        writers = Writers([WriterProcess(start, db.heard) for _ in range(3)])
+        told, counts = [], []
+        for crowd in (1, 1, 200, 200):
+            arrived = [webhooks.store.Arrived(filed(f"{len(told)}-{at}"), b"{}") for at in range(crowd)]
+            told += await asyncio.gather(*(writers.asked(webhooks.RECEIVE, one) for one in arrived))
+            counts.append(len(started))
+        writers.close()
+        await asyncio.sleep(0)
+        return told, counts
+
+    told, counts = asyncio.run(asked())
+    assert told == [True] * 402
+    assert counts[:2] == [1, 1]
+    assert 2 <= counts[2] <= counts[3] <= 3
+    db.close()

@@ -46,7 +46,7 @@ _CLOCK = {
 }
 
 
-WRITERS = 2  # processes beside a server: one prepares and answers while the other commits
+WRITERS = 2  # processes beside a server that is pressed: one prepares and answers while the other commits
 WAL_PAGES = 8000  # 32 MB: a page that many webhooks touch is copied into the database once for all of them
 DRIVERS = {
     "sqlite": "sqlite",
@@ -212,7 +212,7 @@ class Database:
         self._hot = Writers([WriterProcess(start, self.heard) for _ in range(WRITERS)])
 
     def open_writers(self) -> None:
-        """From the event loop: start those processes, so that the first who asks does not wait for it."""
+        """From the event loop: start the first of those processes, so that who asks first does not wait for it."""
         if isinstance(self._hot, Writers):
             self._hot.open()
 

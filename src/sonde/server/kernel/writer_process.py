@@ -24,6 +24,7 @@ HEAD = 8  # bytes of a frame's length
 CHUNK = 1 << 20  # bytes read at a time
 ROOM = 4 << 20  # bytes that a writer may be behind before the loop has to wait for it; the system may give less
 SOME = 16  # that are worth a frame while the loop is still reading others
+PRESSED = 16  # waiting for one writer, so that another is worth its memory
 PATIENCE = 30.0  # seconds that a writer gets to finish when the server ends
 
 Asked = tuple[int, str, Any]  # a number for the answer, the write's crash point, the item
@@ -79,6 +80,10 @@ class WriterProcess(asyncio.Protocol):
     def busy(self) -> int:
         """How many wait for an answer."""
         return len(self._waiting)
+
+    def runs(self) -> bool:
+        """Whether a writer is at the other end."""
+        return self._channel is not None
 
     def collects(self) -> bool:
         """Whether something waits here to be handed over."""
@@ -174,7 +179,10 @@ def gone() -> RefusedError:
 
 
 class Writers:
-    """Writers side by side. Each handful of what is asked goes to the one that has least to do."""
+    """Writers side by side: one from the start, another once those that run are pressed.
+
+    Each handful of what is asked goes to the one that has least to do.
+    """
 
     def __init__(self, writers: Sequence[WriterProcess]) -> None:
         self._writers, self._next = writers, writers[0]
@@ -187,13 +195,21 @@ class Writers:
     def asked(self, write: Grouped[A, R], item: A) -> "asyncio.Future[R]":
         """From the event loop."""
         if not self._next.collects():
-            self._next = min(self._writers, key=WriterProcess.busy)
+            self._next = self._idlest()
         return self._next.asked(write, item)
 
+    def _idlest(self) -> WriterProcess:
+        running = [writer for writer in self._writers if writer.runs()]
+        if not running:
+            return self._writers[0]
+        best = min(running, key=WriterProcess.busy)
+        if len(running) < len(self._writers) and best.busy() >= PRESSED:
+            next(writer for writer in self._writers if not writer.runs()).open()
+        return best
+
     def open(self) -> None:
-        """Start those that are not there."""
-        for writer in self._writers:
-            writer.open()
+        """Start the first, so that nobody waits for it."""
+        self._writers[0].open()
 
     def close(self) -> None:
         """End all of them after what they have."""
