@@ -58,8 +58,8 @@ def test_a_writer_that_is_killed_is_replaced_and_nothing_it_acknowledged_is_lost
     server, address = served
     granted, unknown, stop = set(), set(), threading.Event()
 
-    def take(name):
-        for number in range(400):
+    def take(name, often=400):
+        for number in range(often):
             if stop.is_set():
                 return
             status, _ = lock(address, f"{name}-{number}")
@@ -79,9 +79,11 @@ def test_a_writer_that_is_killed_is_replaced_and_nothing_it_acknowledged_is_lost
     stop.set()
     for thread in threads:
         thread.join()
-    assert lock(address, "after")[0] == 200
+    stop.clear()
+    take("after", 2)  # the first may still meet the writer that was killed last
+    assert "after-1" in granted
     standing = locked(address)
-    assert granted | {"after"} <= standing <= granted | unknown | {"after"}
+    assert granted <= standing <= granted | unknown
 
 
 def test_a_signal_to_the_whole_group_leaves_the_writers_to_their_server(served):
