@@ -9,7 +9,6 @@ import uuid
 from functools import cache
 from urllib.parse import urlsplit
 
-import msgspec
 import pytest
 from starlette.requests import Request
 from test_bad_input import WRITING, enveloped
