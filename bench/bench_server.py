@@ -203,7 +203,7 @@ def _lock_pairs(seconds: float, token: str, keys: Sequence[int]) -> Iterator[byt
 
 
 def _print(report: Report, database: str, series: Series) -> None:
-    report.say(f"\n  {database}: {CLIENTS} clients in a closed loop, one server process")
+    report.say(f"\n  {database}: {CLIENTS} clients in a closed loop, one server with its writers")
     rows = []
     for name, loads in series.loads.items():
         pairs = 2 if name == "lock + unlock" else 1
