@@ -10,6 +10,8 @@ import json
 import multiprocessing
 import os
 import random
+import select
+import signal
 import socket
 import sys
 import tempfile
@@ -93,6 +95,19 @@ def ready(_):
     """What a process that imported this file answers."""
 
 
+def kill_with_its_writers_watched(server):
+    """Its writers, which it cannot start any more, as descriptors that are readable when they have ended; when it was killed."""
+    os.kill(server.pid, signal.SIGSTOP)
+    while Path(f"/proc/{server.pid}/stat").read_text().rpartition(") ")[2][0] != "T":
+        time.sleep(0)
+    children = Path(f"/proc/{server.pid}/task/{server.pid}/children")
+    writers = [os.pidfd_open(int(pid)) for pid in children.read_text().split()]
+    killed = time.monotonic()
+    server.kill()
+    server.join()
+    return writers, killed
+
+
 class Servers:
     """Real servers on one database, started again where they were killed."""
 
@@ -123,9 +138,11 @@ class Servers:
         pause = threading.Event()
         while len(self.running) > 1 and time.monotonic() + every < until:
             pause.wait(every)
-            number, killed = len(self.kills) % len(self.running), time.monotonic()
-            self.running[number].kill()
-            self.running[number].join()
+            number = len(self.kills) % len(self.running)
+            writers, killed = kill_with_its_writers_watched(self.running[number])
+            for writer in writers:
+                select.select([writer], [], [])
+                os.close(writer)
             self.wait_for_its_transactions(self.life(number))
             self.kills.append((self.ports[number], killed, time.monotonic()))
             self.running[number] = self.start(number)

@@ -239,6 +239,22 @@ def test_what_came_while_the_writer_was_committing_shares_the_next_commit():
     assert told == [(7, [(1, "A")]), (7, [(2, "B"), (3, "C"), (4, "D")])]
 
 
+def test_what_a_killed_server_had_asked_is_not_begun_any_more():
+    """A writer that was only starting would do it seconds after everybody was told that it failed."""
+    ours, theirs = socket.socketpair()
+    ours.sendall(line([(1, "p", "a")]) + line([(2, "p", "b")]))
+    ours.close()
+    begun = []
+    writer_process.drain(
+        theirs,
+        lambda _: nullcontext(),
+        {"p": writer_process.Grouped("p", lambda _, items: begun.append(items))},
+        lambda: 7,
+    )
+    theirs.close()
+    assert begun == []
+
+
 def test_the_writers_program_needs_no_web_framework():
     code = "import sys, sonde.server.hot; print([name for name in ('fastapi', 'jinja2', 'uvicorn') if name in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

@@ -7,6 +7,7 @@ thread that reads, commits and answers. Whatever came while it was committing sh
 
 import asyncio
 import pickle
+import select
 import socket
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
@@ -220,8 +221,12 @@ class Writers:
 def drain(
     channel: socket.socket, begin: Begin, writes: Mapping[str, Grouped[Any, Any]], clock: Callable[[], int]
 ) -> None:
-    """The writer's end: answer until the server is gone. `clock` is what the database's clock said in the last transaction."""
-    frames = Frames()
+    """The writer's end: answer until the server is gone. `clock` is what the database's clock said in the last transaction.
+
+    What the server had asked before it was killed is not begun any more: whoever asked has heard that his request failed, and
+    a writer that was only starting then would do it seconds later.
+    """
+    frames, here = Frames(), _presence(channel)
     while data := channel.recv(CHUNK):
         asked = [one for frame in frames.add(data) for one in frame]
         while len(asked) < BATCH:
@@ -233,9 +238,18 @@ def drain(
                 break
             asked.extend(one for frame in frames.add(data) for one in frame)
         for point, mine in _by_point(asked).items():
+            if not here():
+                return
             told = answers(begin, writes[point], [item for _, _, item in mine])
             numbers = [number for number, _, _ in mine]
             channel.sendall(b"".join(framed((clock(), list(zip(numbers, map(_sendable, told), strict=True))))))
+
+
+def _presence(channel: socket.socket) -> Callable[[], bool]:
+    """Whether somebody is at the other end who could hear an answer; one that only says no more is still there."""
+    poll = select.poll()
+    poll.register(channel, 0)  # a hang-up is always told
+    return lambda: not poll.poll(0)
 
 
 def _by_point(asked: Sequence[Asked]) -> dict[str, list[Asked]]:
