@@ -113,7 +113,7 @@ def dead_claim(world):
     world.sandbox.faults.limit_next("POST", "*/dispatches")
     upload(world, pull, [item("network")])
     with world.db.read() as tx:
-        slot = next(one.slot for one in effects.of_repository(tx, world.repository.id) if one.kind == "dispatch")
+        slot = next(one.slot for one in effects.troubled(tx, 10) if one.kind == "dispatch")
     with world.db.write("admin.change") as tx:
         effects.set_planned(tx, effects.get(tx, slot), "", tx.now)
         effects.claim(tx, effects.get(tx, slot), tx.now)

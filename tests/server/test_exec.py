@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from sqlalchemy import select
 
 from sonde.server.auth import store as auth
 from sonde.server.executions import service, store
@@ -39,7 +40,11 @@ def post(world, path, body, token):
 
 def stored(world, execution="e-1"):
     with world.db.read() as tx:
-        return store.get(tx, world.repository.workspace_id, execution)
+        mine = (
+            store.executions.c.workspace_id == world.repository.workspace_id,
+            store.executions.c.execution_id == execution,
+        )
+        return tx.one(select(store.executions).where(*mine))
 
 
 @pytest.fixture

@@ -21,7 +21,6 @@ from sonde.sandbox.server import Sandbox
 
 WORKSPACE = "ws_demo"
 REPOSITORY = "acme/infra"
-PEOPLE = ("ada", "grace")
 MARKER = ".sonde-demo"
 UI_TOKEN = "demo"  # noqa: S105 - the demo holds no secret; its server listens on loopback only
 

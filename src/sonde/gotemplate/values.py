@@ -38,11 +38,6 @@ class Uint8(int):
     kind: ClassVar[str] = "uint8"
 
 
-class Int32(int):
-    gotype: ClassVar[str] = "int32"
-    kind: ClassVar[str] = "int32"
-
-
 class Uint32(int):
     gotype: ClassVar[str] = "uint32"
     kind: ClassVar[str] = "uint32"
@@ -121,16 +116,6 @@ class StrMap(dict[str, str]):
 class StrListMap(dict[str, Any]):
     gotype: ClassVar[str] = "map[string][]string"
     kind: ClassVar[str] = "map"
-
-
-class ByteArray(bytes):
-    """A Go byte array such as [32]uint8, the sum of a hash."""
-
-    kind: ClassVar[str] = "array"
-
-    @property
-    def gotype(self) -> str:
-        return f"[{len(self)}]uint8"
 
 
 class GoFunc:

@@ -1,4 +1,8 @@
-"""The fault buttons: what can be made to go wrong, on purpose, between this GitHub and its clients."""
+"""The fault buttons: what can be made to go wrong, on purpose, between this GitHub and its clients.
+
+Each button is a method of `Faults`. Those of webhooks take an event's name (`push`, `pull_request.opened`, `*`), those of
+the API a method and a path pattern (`*/dispatches`).
+"""
 
 import threading
 from collections.abc import Mapping
@@ -7,18 +11,6 @@ from fnmatch import fnmatchcase
 from typing import Literal, TypeVar
 
 from sonde.sandbox.model import Delivery
-
-# Button -> what it does. The demo shows this table; each is a method of `Faults`.
-BUTTONS = {
-    "duplicate_webhooks": "the next webhooks arrive twice, with the same GUID",
-    "lose_webhooks": "the next webhooks do not arrive and are logged as failed; they can be redelivered",
-    "hold_webhooks": "webhooks wait until release_webhooks, which sends them in any order",
-    "reorder_webhooks": "the next N webhooks arrive in reverse",
-    "fail_next": "the next matching API requests are answered 5xx, before or after they took effect",
-    "drop_next": "the next matching API requests get no answer at all, before or after they took effect",
-    "limit_next": "the next matching API requests are refused by a primary or secondary rate limit",
-}
-
 
 SECONDARY = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."
 
@@ -73,13 +65,15 @@ class Faults:
             self._api.append(fault)
 
     def duplicate_webhooks(self, event: str = "*", *, times: int = 1) -> None:
+        """The next webhooks arrive twice, with the same GUID."""
         self._press_webhook(WebhookFault("duplicate", event, times))
 
     def lose_webhooks(self, event: str = "*", *, times: int | None = 1) -> None:
+        """The next webhooks do not arrive and are logged as failed; they can be redelivered. `times` None: until `clear`."""
         self._press_webhook(WebhookFault("lose", event, times))
 
     def hold_webhooks(self, event: str = "*") -> None:
-        """Until `courier.release()`."""
+        """Webhooks wait until `courier.release()`, which sends them in any order."""
         self._press_webhook(WebhookFault("hold", event, None))
 
     def reorder_webhooks(self, count: int, event: str = "*") -> None:

@@ -12,9 +12,6 @@ from sonde.sandbox.shapes import accounts, repositories
 from sonde.sandbox.shapes.accounts import Json
 from sonde.sandbox.state import State
 
-# Sent to every App without asking (GitHub: "GitHub Apps receive this event by default").
-UNASKED = ("installation", "installation_repositories", "github_app_authorization")
-
 
 def signature(secret: str, body: bytes) -> str:
     """X-Hub-Signature-256: HMAC of the raw bytes (GitHub docs, "Validating webhook deliveries")."""

@@ -3,12 +3,11 @@
 What other continents use:
 
 - `tree.Tree` (read_bytes, exists, entries; absolute paths) and `tree.WorkingTree(root)`.
-- `engine.open_engine(config, tree, env=…) -> Engine`, to ask several questions of one tree; or for one question
-  `engine.load_stacks(config, tree, options=…) -> Stacks` and `engine.component(config, tree, component, stack, options)`.
+- `engine.open_engine(config, tree, env=…) -> Engine`, to ask several questions of one tree: `Engine.stacks(options)`,
+  `Engine.component(component, stack, options)`.
 - `engine.Stacks.instances`: `Instance(stack, kind, name, file, sections)`. `sections` holds all that Terraform needs: vars, env,
   settings, metadata, providers, backend, backend_type, workspace, command, component_info. Values are shared: read-only.
 - `dependents.of_target(project, stacks, target)` and `dependents.edges(sections)`: who depends on what.
-- `terraform_config.local_modules(tree, folder)`: the local module sources of a component.
 
 Every error is a `errors.StacksError` with message, hints and exit code.
 """

@@ -290,18 +290,6 @@ def _wanted(content: StackContent, kind: str, name: str, wanted: tuple[str, ...]
     return name in wanted or content.component(kind, name).sections.get("component") in wanted
 
 
-def load_stacks(
-    config: Any, tree: Tree, *, options: Options = Options(), env: Mapping[str, str] | None = None
-) -> Stacks:
-    """All stacks of a loaded configuration on a tree."""
-    return open_engine(config, tree, env=env).stacks(options)
-
-
-def component(config: Any, tree: Tree, name: str, stack: str, options: Options = Options()) -> Section:
-    """One component's sections; reads no more than it takes to be sure where the component is."""
-    return open_engine(config, tree).component(name, stack, options)
-
-
 def open_engine(config: Any, tree: Tree, *, env: Mapping[str, str] | None = None, host: Host | None = None) -> Engine:
     """An engine to ask several questions of. With another engine's host, both live in the same world at one moment."""
     host = host or Host({} if env is None else env, str(config.cwd))
@@ -309,4 +297,4 @@ def open_engine(config: Any, tree: Tree, *, env: Mapping[str, str] | None = None
     return Engine(from_config(config, library), tree, host)
 
 
-__all__ = ["Engine", "Instance", "Options", "Stacks", "StacksError", "component", "load_stacks", "open_engine"]
+__all__ = ["Engine", "Instance", "Options", "Stacks", "StacksError", "open_engine"]

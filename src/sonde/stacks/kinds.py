@@ -80,6 +80,5 @@ HELM_KEYS = (
     "name",
 )
 
-# Scalars that a base component replaces even by nothing (Q6), and those it replaces only when it has a value.
+# Scalars that a base component replaces even by nothing (Q6).
 LAST_BASE_SCALARS = ("command", "backend_type", "remote_state_backend_type")
-KEPT_SCALARS = ("required_version", "provider")

@@ -47,13 +47,6 @@ def load(tree: Tree, folder: str, component: str, sections: Section) -> Section 
     return {key: value for key, value in module.items() if value or key not in ("required_core", "provider_configs")}
 
 
-def local_modules(tree: Tree, folder: str) -> list[str]:
-    """The `source` of every module call that names a local path, as written."""
-    module = load(tree, folder, folder, {}) or {}
-    calls = module.get("module_calls", {}).values()
-    return [call["source"] for call in calls if str(call.get("source", "")).startswith(("./", "../"))]
-
-
 def empty(folder: str) -> Section:
     return {
         "path": folder,

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-PATH = "atmos/exec"
 DATA_PATH = "atmos/exec/data"
 COMPONENT = ("component", "stack", "exit_code", "has_changes", "has_errors", "resource_counts", "changes")
 OUTPUT = ("outputs", "warnings", "errors", "logs")

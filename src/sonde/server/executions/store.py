@@ -62,12 +62,6 @@ def put(tx: Tx, stored: Stored) -> bool:
     return tx.added(statement.on_conflict_do_update(index_elements=list(key), set_=values, where=mine))
 
 
-def get(tx: Tx, workspace_id: str, execution_id: str) -> Row[Any] | None:
-    """One execution."""
-    mine = (executions.c.workspace_id == workspace_id, executions.c.execution_id == execution_id)
-    return tx.one(select(executions).where(*mine))
-
-
 def put_result(tx: Tx, result: Result) -> str:
     """Store a result; the same one from the same author again is the first. Returns its id."""
     values = {**vars(result), "received_at": tx.now}

@@ -180,13 +180,6 @@ def abandon_claims(tx: Tx) -> int:
     return tx.run(update(effects).where(mine).values(lease_until=0)).rowcount
 
 
-def of_repository(tx: Tx, repository_id: str) -> Sequence[Row[Any]]:
-    """Every effect of a repository, for the pages and the demo."""
-    return tx.all(
-        select(effects).where(effects.c.repository_id == repository_id).order_by(effects.c.created_at, effects.c.slot)
-    )
-
-
 def of_subjects(tx: Tx, repository_id: str, subject_ids: Sequence[str]) -> list[Effect]:
     """The effects for these dispatches, oldest first."""
     mine = (effects.c.repository_id == repository_id, effects.c.subject_id.in_(subject_ids))

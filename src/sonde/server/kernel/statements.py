@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import JSON, BigInteger, Boolean, Dialect, Executable, Text, bindparam, cast, column, func
+from sqlalchemy import JSON, BigInteger, Dialect, Executable, Text, bindparam, cast, column, func
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql import ColumnElement
 
@@ -68,4 +68,4 @@ def given(dialect: str, name: str, fields: Mapping[str, Any]) -> dict[str, Colum
 
 
 NOW: Any = bindparam("now", required=False, type_=BigInteger)
-TEXT, NUMBER, FLAG = Text(), BigInteger(), Boolean()
+TEXT, NUMBER = Text(), BigInteger()

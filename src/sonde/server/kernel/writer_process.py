@@ -29,7 +29,6 @@ PRESSED = 16  # waiting for one writer, so that another is worth its memory
 PATIENCE = 30.0  # seconds that a writer gets to finish when the server ends
 
 Asked = tuple[int, str, Any]  # a number for the answer, the write's crash point, the item
-Told = tuple[int, Any]
 Start = Callable[[socket.socket], "subprocess.Popen[bytes]"]  # runs a writer on that end of a socket pair
 
 

@@ -6,7 +6,6 @@ from sonde.server.dispatches.model import Trigger, TriggerState
 from sonde.server.github.events import PullRequestEvent, millis
 from sonde.server.pulls.model import WRITERS, Decision, PullRequest
 
-ACTIVITIES = frozenset({"opened", "synchronize", "reopened"})
 LIVE = (TriggerState.WAITING, TriggerState.HELD, TriggerState.RUNNING)
 
 
