@@ -14,7 +14,8 @@ from starlette.requests import Request
 from twins import SECRET, bare_server
 
 from sonde.server import jobs
-from sonde.server.kernel.http import RefusedError, read_body
+from sonde.server.kernel.body import read_body
+from sonde.server.kernel.http import RefusedError
 from sonde.server.pulls.store import pull_requests
 from sonde.server.webhooks import store
 from sonde.server.webhooks.service import ATTEMPTS, Done, Secrets, process

@@ -23,8 +23,9 @@ from sonde.server.auth.model import Actor, Permission
 from sonde.server.auth.permissions import permit
 from sonde.server.auth.posture import findings
 from sonde.server.engine import Engine
+from sonde.server.kernel.decode import decode
 from sonde.server.kernel.door import PREFIX, ApiDoor, Ask, HotDoor, Lane, MustWaitError
-from sonde.server.kernel.http import Answer, Call, RefusedError, Reply, answer_for, decode, envelope
+from sonde.server.kernel.http import Answer, Call, RefusedError, Reply, answer_for, envelope
 from sonde.server.kernel.ids import new_trace_id
 from sonde.server.kernel.log import log
 from sonde.server.web import door as pages

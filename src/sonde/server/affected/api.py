@@ -5,7 +5,8 @@ from sonde.server.affected.model import Content
 from sonde.server.auth.model import Actor
 from sonde.server.chunks import service as chunks
 from sonde.server.kernel.db import Database
-from sonde.server.kernel.http import Call, Reply, decode
+from sonde.server.kernel.decode import decode
+from sonde.server.kernel.http import Call, Reply
 from sonde.server.kernel.log import log
 from sonde.wire.affected import AffectedUpload, UploadAnswer
 from sonde.wire.codec import to_json

@@ -4,8 +4,9 @@ from functools import partial
 
 from sonde.server.auth import service
 from sonde.server.auth.model import SignedClaims, UnverifiedJwt
+from sonde.server.kernel.decode import decode
 from sonde.server.kernel.door import Ask, MustWaitError
-from sonde.server.kernel.http import Call, Reply, decode
+from sonde.server.kernel.http import Call, Reply
 from sonde.wire.codec import to_json
 from sonde.wire.exchange import ExchangeAnswer, ExchangeRequest
 

@@ -5,7 +5,8 @@ from sonde.server.commits import service
 from sonde.server.github.client import GitHub
 from sonde.server.github.refusals import needs_github, refusing
 from sonde.server.kernel.db import Database
-from sonde.server.kernel.http import Call, Reply, decode
+from sonde.server.kernel.decode import decode
+from sonde.server.kernel.http import Call, Reply
 from sonde.wire.codec import to_json
 from sonde.wire.commits import CommitAnswer, CommitRequest
 

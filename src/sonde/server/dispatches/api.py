@@ -7,7 +7,8 @@ from sonde.server.github.events import millis
 from sonde.server.instances.decide import LEGACY, too_long
 from sonde.server.instances.model import Report
 from sonde.server.kernel.db import Database
-from sonde.server.kernel.http import Call, RefusedError, Reply, decode
+from sonde.server.kernel.decode import decode
+from sonde.server.kernel.http import Call, RefusedError, Reply
 from sonde.server.kernel.log import log
 from sonde.wire.codec import to_json
 from sonde.wire.envelope import ErrorTag

@@ -3,7 +3,8 @@
 from sonde.server.auth.model import Actor
 from sonde.server.executions import service, store
 from sonde.server.kernel.db import Database
-from sonde.server.kernel.http import Call, RefusedError, Reply, decode
+from sonde.server.kernel.decode import decode
+from sonde.server.kernel.http import Call, RefusedError, Reply
 from sonde.server.kernel.log import log
 from sonde.wire.codec import to_json
 from sonde.wire.envelope import ErrorTag

@@ -11,7 +11,8 @@ from sonde.server.chunks import service as chunks
 from sonde.server.instances import service, store
 from sonde.server.instances.model import Instance
 from sonde.server.kernel.db import Database, Tx
-from sonde.server.kernel.http import Call, Reply, decode, let_go
+from sonde.server.kernel.decode import decode, let_go
+from sonde.server.kernel.http import Call, Reply
 from sonde.server.kernel.log import log
 from sonde.wire.codec import to_json
 from sonde.wire.instances import InstancesUpload, InventoryAnswer

@@ -14,19 +14,10 @@ from anyio import to_thread
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from sonde.server.kernel.body import read_body
 from sonde.server.kernel.db import Database
 from sonde.server.kernel.grouped import Grouped
-from sonde.server.kernel.http import (
-    Answer,
-    Call,
-    RefusedError,
-    Reply,
-    accepts_gzip,
-    answer_for,
-    read_body,
-    success,
-    zipped,
-)
+from sonde.server.kernel.http import Answer, Call, RefusedError, Reply, accepts_gzip, answer_for, success, zipped
 from sonde.server.kernel.ids import new_trace_id
 from sonde.server.kernel.log import retraced, traced
 

@@ -6,8 +6,9 @@ from functools import partial
 from sonde.server.auth.model import Actor, Claimant
 from sonde.server.auth.service import repository_for
 from sonde.server.kernel.db import Database
+from sonde.server.kernel.decode import decode
 from sonde.server.kernel.door import Ask
-from sonde.server.kernel.http import Call, RefusedError, Reply, decode
+from sonde.server.kernel.http import Call, RefusedError, Reply
 from sonde.server.kernel.log import log
 from sonde.server.locks import service, store
 from sonde.server.locks.decide import described

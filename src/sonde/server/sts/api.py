@@ -4,7 +4,8 @@ from sonde.server.auth.model import Actor
 from sonde.server.github.client import GitHub
 from sonde.server.github.refusals import needs_github, refusing
 from sonde.server.kernel.db import Database
-from sonde.server.kernel.http import Call, Reply, decode
+from sonde.server.kernel.decode import decode
+from sonde.server.kernel.http import Call, Reply
 from sonde.server.sts import service
 from sonde.wire.codec import to_json
 from sonde.wire.sts import StsRequest

@@ -9,8 +9,9 @@ from anyio import to_thread
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from sonde.server.kernel.body import read_body
 from sonde.server.kernel.db import Database
-from sonde.server.kernel.http import Call, RefusedError, read_body, unavailable
+from sonde.server.kernel.http import Call, RefusedError, unavailable
 from sonde.server.kernel.ids import new_trace_id
 from sonde.server.kernel.log import log, traced
 from sonde.server.web import signin
