@@ -14,7 +14,9 @@ from starlette.requests import Request
 from test_bad_input import WRITING, enveloped
 from twins import BODIES, TOKEN, concrete
 
-from sonde.server.kernel import http as http_door
+from sonde.server.kernel import decode as decoding
+from sonde.server.kernel.body import read_body
+from sonde.server.kernel.http import RefusedError
 from sonde.wire.affected import AffectedUpload
 from sonde.wire.codec import from_json, json_name
 from sonde.wire.exchange import ExchangeRequest
@@ -72,8 +74,8 @@ def test_a_million_keys_are_refused_long_before_they_are_built(cls, body, key):
     raw = body.replace(b"%s", many(key))
     tracemalloc.start()
     try:
-        with pytest.raises(http_door.RefusedError) as refused:
-            http_door.decode(cls, raw)
+        with pytest.raises(RefusedError) as refused:
+            decoding.decode(cls, raw)
         assert tracemalloc.get_traced_memory()[1] < 19_000_000  # a copy of the body's text at most
     finally:
         tracemalloc.stop()
@@ -103,10 +105,10 @@ def large(depth=0):
 def test_what_is_cut_into_pieces_is_read_as_in_one(monkeypatch):
     body = {"head_sha": "a" * 40, "batch_id": "b", "batch_index": 1.0, "batch_total": 2, "stacks": [large(), large(6)]}
     raw = json.dumps(body).encode()
-    assert len(raw) > 8 * http_door.PIECE
-    assert http_door.decode(AffectedUpload, raw) == from_json(AffectedUpload, body)
-    monkeypatch.setattr(http_door, "PIECE", 10)
-    assert http_door.decode(AffectedUpload, raw) == from_json(AffectedUpload, body)
+    assert len(raw) > 8 * decoding.PIECE
+    assert decoding.decode(AffectedUpload, raw) == from_json(AffectedUpload, body)
+    monkeypatch.setattr(decoding, "PIECE", 10)
+    assert decoding.decode(AffectedUpload, raw) == from_json(AffectedUpload, body)
 
 
 RESULT = {
@@ -129,8 +131,8 @@ def test_a_large_result_is_given_back_as_it_came(twins):
 
 def test_a_wrong_field_deep_in_a_large_body_is_named():
     items = [{"component": "c" * 100, "stack": "dev", "dependents": [{"component": "d", "stack": 5}] * 2000}]
-    with pytest.raises(http_door.RefusedError) as refused:
-        http_door.decode(AffectedUpload, json.dumps({"head_sha": "a", "stacks": items}).encode())
+    with pytest.raises(RefusedError) as refused:
+        decoding.decode(AffectedUpload, json.dumps({"head_sha": "a", "stacks": items}).encode())
     assert "body.stacks[0].dependents[0].stack: int" in refused.value.message
 
 
@@ -150,7 +152,7 @@ def test_others_have_their_turn_while_a_bomb_is_unpacked():
     async def read():
         beside = asyncio.ensure_future(other())
         request = Request({"type": "http", "method": "POST", "headers": [(b"content-encoding", b"gzip")]}, receive)
-        size = len(await http_door.read_body(request, 32 * MIB))
+        size = len(await read_body(request, 32 * MIB))
         beside.cancel()
         return size
 
@@ -163,7 +165,7 @@ def test_a_stranger_cannot_have_a_large_body_built_by_a_null_in_it(cls, monkeypa
     """These are decoded before anybody knows who asks, on the event loop; the tolerant reader builds all that there is."""
     first = json_name(cls, next(iter(cls.__dataclass_fields__)))
     raw = b'{"%s": null, "x": [%s0]}' % (first.encode(), b'"nobody asked",' * 20_000)
-    monkeypatch.setattr(http_door, "_tolerant", lambda *_: pytest.fail("it was read again"))
-    with pytest.raises(http_door.RefusedError) as refused:
-        http_door.decode(cls, raw)
+    monkeypatch.setattr(decoding, "_tolerant", lambda *_: pytest.fail("it was read again"))
+    with pytest.raises(RefusedError) as refused:
+        decoding.decode(cls, raw)
     assert first in refused.value.message
