@@ -73,6 +73,12 @@ LISTS = [
         ["--tags", "middle", "--include-dependencies"],
         "low\ttest\nmid\ttest\ntop\ttest\n",
     ),
+    (
+        "no disabled component where dependencies are asked for",
+        ["--stack", "d*", "--include-dependencies"],
+        "vpc\tdev\n",
+    ),
+    ("all of them with dependencies switched off", ["-s", "d*", "--include-dependents=false"], "app\tdev\nvpc\tdev\n"),
     ("several columns", ["--stack", "p*", "--columns", 'A={{ .stack }},"B={{ print 1 `,` 2 }}"'], "prod\t1,2\n"),
     (
         "a tree with folders and abstract components",
@@ -102,6 +108,9 @@ def test_instances_are_listed_by(sonde, args, expected):
         (["stacks", "-c", "nope"], "no stacks found"),
         (["stacks", "--provenance"], "--provenance flag only works with --format=tree"),
         (["instances", "--output-file", "x"], "--output-file is only supported with --format=matrix"),
+        (["instances", "--include-dependents=x"], 'invalid --include-dependents value "x": use the bare flag'),
+        (["instances", "--include-dependents", "--format", "tree"], "is not supported with --format=tree"),
+        (["instances", "--include-dependencies=2", "--format", "matrix"], "is not supported with --format=matrix"),
     ],
 )
 def test_a_listing_that_cannot_be_is_refused(sonde, args, says):

@@ -115,7 +115,10 @@ def _selection(given: Mapping[str, Any]) -> rows.Selection:
 
 
 def _reach(given: Mapping[str, Any]) -> rows.Reach:
-    return rows.Reach(rows.depth(given["include_dependencies"]), rows.depth(given["include_dependents"]))
+    return rows.Reach(
+        rows.depth("include-dependencies", given["include_dependencies"]),
+        rows.depth("include-dependents", given["include_dependents"]),
+    )
 
 
 _PLAIN = ("error initializing CLI config: ", "failed to execute describe stacks: ")
@@ -223,6 +226,8 @@ def instances(ctx: click.Context, /, **given: Any) -> None:
     uploads = given["upload"] or world.env.get("ATMOS_UPLOAD", "").lower() in ("true", "1", "t")
     if uploads:
         _check_upload(given)
+    if given["form"] in ("tree", "matrix"):
+        _check_reach(given, f"--format={given['form']}")
     config, found = _load(ctx, given, _INSTANCES)
     if given["output_file"] and given["form"] != "matrix":
         raise CliError("invalid flag\n\n--output-file is only supported with --format=matrix")
@@ -249,8 +254,11 @@ def _check_upload(given: Mapping[str, Any]) -> None:
     if given["tags"] or given["labels"]:
         what = "--tags/--labels is not supported with --upload (the inventory upload is always unfiltered)"
         raise CliError(f"invalid flag\n\n{what}")
-    reach = _reach(given)
-    if reach.dependencies or reach.dependents:
-        raise CliError("invalid flag\n\n--include-dependencies/--include-dependents is not supported with --upload")
+    _check_reach(given, "--upload")
     if given["form"] in ("tree", "matrix"):
         raise CliError(f"invalid flag\n\n--upload is not supported with --format={given['form']}")
+
+
+def _check_reach(given: Mapping[str, Any], what: str) -> None:
+    if _reach(given) != rows.Reach():
+        raise CliError(f"invalid flag\n\n--include-dependencies/--include-dependents is not supported with {what}")

@@ -31,23 +31,31 @@ class Reach:
     dependents: int | None = None
 
 
-def depth(text: str | None) -> int | None:
-    """The value of `--include-dependencies` and `--include-dependents`. Raises StacksError when it is no number."""
-    if text is None:
+def depth(flag: str, text: str | None) -> int | None:
+    """The value of `--include-dependencies` or `--include-dependents`. Raises StacksError when it is no number."""
+    if text is None or text.lower() in ("0", "false"):
         return None
-    if text in ("", "true", "all"):
+    if text.lower() in ("", "true", "all"):
         return -1
-    if not text.isdecimal():
+    if not text.removeprefix("+").isdecimal():
         raise StacksError(
-            f"invalid depth '{text}'", hints=["Give a number of steps, or the flag alone for all of them."]
+            f'invalid value for flag\n\ninvalid --{flag} value "{text}": '
+            "use the bare flag for unlimited depth, or a positive integer for N levels"
         )
-    return int(text)
+    return int(text) or None
 
 
 def extended(found: Stacks, pattern: str, selection: Selection, reach: Reach) -> Stacks:
-    """The instances that pattern, tags and labels choose, with what they depend on and what depends on them."""
+    """The instances that pattern, tags and labels choose, with what they depend on and what depends on them.
+
+    Dependencies are Terraform's affair: other types and disabled components are left out, also where they were chosen.
+    """
     if reach == Reach():
         return found
+    ordered = tuple(
+        each for each in found.instances if each.kind == kinds.TERRAFORM and not dependents.is_out(each.sections)
+    )
+    found = replace(found, instances=ordered)
     chosen = {
         dependents.key_of(each)
         for each in found.instances
