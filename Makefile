@@ -12,7 +12,7 @@ $(UV):
 	@test -x $(UV) || { $(PYTHON) -m venv .venv && .venv/bin/python -m pip install -q --disable-pip-version-check uv==0.13.9; }
 
 .venv/ready: pyproject.toml uv.lock | $(UV)
-	@$(UV) sync --frozen --all-extras -q && touch $@
+	@$(UV) sync --frozen --all-extras --no-extra atmos -q && touch $@
 
 setup: .venv/ready ## make .venv with everything in it
 

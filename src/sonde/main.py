@@ -11,7 +11,7 @@ import sys
 import click
 
 from sonde import __version__, start
-from sonde.cli import errors
+from sonde.cli import called, errors
 from sonde.cli.lazy import LazyGroup, Table
 from sonde.stacks.cache import running
 
@@ -21,6 +21,7 @@ COMMANDS: Table = {
     "list": ("sonde.cli.listing:group", "List stacks, components and instances."),
     "validate": ("sonde.cli.validate:group", "Check stack manifests."),
     "terraform": ("sonde.cli.terraform:command", "Run Terraform or OpenTofu for a component in a stack."),
+    "version": ("sonde.cli.version:command", "Show the version."),
     "serve": ("sonde.server.main:serve", "Run the control plane server."),
     "admin": ("sonde.server.admin:group", "Create workspaces, repositories and tokens."),
     "demo": ("sonde.demo.main:demo", "Show the whole loop on this machine, with no account and no network."),
@@ -64,8 +65,9 @@ def cli() -> None:
 
 def main() -> None:
     """What `sonde.start` calls where no kept answer will do. Exit codes: docs/exit-codes.md."""
-    argv = sys.argv[1:]
-    code = running.run(argv, os.environ, lambda: errors.run(cli, argv, prog="sonde", env=os.environ, stderr=sys.stderr))
+    argv, program = sys.argv[1:], called.name(sys.argv[0])
+    cli.help = called.by(program, cli.help or "")
+    code = running.run(argv, os.environ, lambda: errors.run(cli, argv, prog=program, env=os.environ, stderr=sys.stderr))
     if SERVER_PACKAGES.isdisjoint(sys.modules):
         start.leave(code)
     sys.exit(code)

@@ -23,6 +23,8 @@ from typing import Any, TextIO
 
 import click
 
+from sonde.cli import called
+
 
 class CliError(Exception):
     """Ends the command. `message` says what and where; `hints` say the next step."""
@@ -117,31 +119,34 @@ def run(command: click.Command, argv: Sequence[str], *, prog: str, env: Mapping[
         stderr.write("\n")
         return 130
     except click.exceptions.NoArgsIsHelpError as error:
-        return _no_arguments(error, env, stderr)
+        return _report(_no_arguments(error), env, stderr, prog) if error.ctx and error.ctx.parent else _help(error)
     except click.ClickException as error:
         plain = CliError(error.format_message(), exit_code=error.exit_code)
-        return _report(_usage(error) if isinstance(error, click.UsageError) else plain, env, stderr)
+        return _report(_usage(error) if isinstance(error, click.UsageError) else plain, env, stderr, prog)
     except OSError as error:  # a full disk, a folder that may not be written: nothing of ours is wrong
         where = f"{error.filename}: " if error.filename else "the output cannot be written: "
-        return _report(CliError(f"{where}{error.strerror or error}"), env, stderr)
+        return _report(CliError(f"{where}{error.strerror or error}"), env, stderr, prog)
     except Exception as error:
         if not (hasattr(error, "message") and hasattr(error, "exit_code")):
             raise
-        return _report(error, env, stderr)
+        return _report(error, env, stderr, prog)
     return result if isinstance(result, int) else 0
 
 
-def render(error: Exception, *, colour: bool) -> str:
-    """The text of an error, in the shape of stacks.md §13."""
+def render(error: Exception, *, colour: bool, program: str = called.OURS) -> str:
+    """The text of an error, in the shape of stacks.md §13; its next steps name the program as it was called."""
     heading = getattr(error, "heading", "Error")
     title, label = f"# {heading}", "**Error:**"
     if colour:
         title, label = click.style(title, bold=True), click.style(label, fg="red", bold=True)
-    parts = [f"\n{title}\n\n{label} {getattr(error, 'message', str(error))}\n"]
+    message = getattr(error, "message", str(error))
+    if isinstance(error, UsageError):  # any other may quote the control plane, or the tool
+        message = called.by(program, message)
+    parts = [f"\n{title}\n\n{label} {message}\n"]
     usage = getattr(error, "usage", "")
     if usage:
-        parts.append(f"\n## Usage\n\n {usage}\n")
-    parts.extend(f"\n💡 {hint}\n" for hint in getattr(error, "hints", ()))
+        parts.append(called.by(program, f"\n## Usage\n\n {usage}\n"))
+    parts.extend(called.by(program, f"\n💡 {hint}\n") for hint in getattr(error, "hints", ()))
     return "".join(parts)
 
 
@@ -150,28 +155,29 @@ def wants_colour(env: Mapping[str, str], stream: TextIO) -> bool:
     return not env.get("NO_COLOR") and env.get("TERM") != "dumb" and stream.isatty()
 
 
-def _report(error: Exception, env: Mapping[str, str], stderr: TextIO) -> int:
+def _report(error: Exception, env: Mapping[str, str], stderr: TextIO, program: str) -> int:
     sys.stdout.flush()
-    stderr.write(render(error, colour=wants_colour(env, stderr)))
+    stderr.write(render(error, colour=wants_colour(env, stderr), program=program))
     stderr.flush()
     return int(getattr(error, "exit_code", 1))
 
 
-def _no_arguments(error: click.exceptions.NoArgsIsHelpError, env: Mapping[str, str], stderr: TextIO) -> int:
-    """The program alone shows its help; a group alone is incomplete."""
+def _help(error: click.exceptions.NoArgsIsHelpError) -> int:
+    """The program alone shows its help."""
+    click.echo(error.format_message())
+    return 0
+
+
+def _no_arguments(error: click.exceptions.NoArgsIsHelpError) -> Exception:
+    """A group alone is incomplete."""
     ctx = error.ctx
-    if ctx is None or ctx.parent is None:
-        click.echo(error.format_message())
-        return 0
+    if ctx is None:
+        return error
     names = "\n".join(f"  • {name}" for name in _subcommands(ctx))
-    return _report(
-        UsageError(
-            f"{ctx.command_path} requires a subcommand.\n\nValid subcommands are:\n\n{names}",
-            usage=f"{ctx.command_path} [sub-command] [flags]",
-            hints=[f"Run {ctx.command_path} --help for usage"],
-        ),
-        env,
-        stderr,
+    return UsageError(
+        f"{ctx.command_path} requires a subcommand.\n\nValid subcommands are:\n\n{names}",
+        usage=f"{ctx.command_path} [sub-command] [flags]",
+        hints=[f"Run {ctx.command_path} --help for usage"],
     )
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sonde.cli import client, signals
+from sonde.cli import called, client, signals
 from sonde.cli.columns import printable
 from sonde.cli.errors import ApiError, CliError, NoAnswerError, RefusedError
 from sonde.cli.process import Process
@@ -96,7 +96,7 @@ def held(session: client.Session, request: locks.LockRequest, waiting: Waiting) 
 def _left(session: client.Session, key: str, waiting: Waiting, answer: object) -> None:
     """We go without the lock: give our place up, so that nobody waits for us. It ends by itself soon if that fails."""
     if isinstance(answer, NoAnswerError) and answer.sent:
-        session.process.stderr.write(NOT_KNOWN)
+        session.process.stderr.write(called.by(session.process.program, NOT_KNOWN))
     elif waiting.waiter and isinstance(answer, RefusedError):  # a server that is away would keep us waiting once more
         with signals.held_back(), suppress(ApiError):
             client.leave(session, locks.LeaveRequest(key=key, waiter=waiting.waiter))

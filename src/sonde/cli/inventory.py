@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from sonde.cli import called
 from sonde.cli.process import Process
 from sonde.stacks import config as configuration
 from sonde.stacks.config import Config, Flags
@@ -55,7 +56,7 @@ def validate(config: Config, engine: Engine, world: Process) -> None:
 
 def warn(world: Process, text: str) -> None:
     """Something that does not stop the command."""
-    world.stderr.write(f"⚠ {text}\n")
+    world.stderr.write(f"⚠ {called.by(world.program, text)}\n")
 
 
 def split(values: Iterable[str]) -> tuple[str, ...]:

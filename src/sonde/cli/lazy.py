@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from sonde.cli import options, spelling
+from sonde.cli import called, options, spelling
 
 Table = Mapping[str, tuple[str, str]]
 
@@ -41,6 +41,8 @@ class LazyGroup(click.Group):
         if args and args[0] not in self.table and not args[0].startswith("-"):
             raise click.UsageError(f"Unknown command {args[0]} for {ctx.command_path}\n\n{self.valid()}", ctx)
         name, command, rest = super().resolve_command(ctx, args)
+        if command is not None and command.epilog:
+            command.epilog = called.by(str(ctx.find_root().info_name), command.epilog)
         if command is not None and not isinstance(command, click.Group) and not command.ignore_unknown_options:
             rest = spelling.plain(command, rest, ctx)
         return name, command, rest

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from sonde.cli import options, process, project
+from sonde.cli import called, options, process, project
 from sonde.cli.columns import aligned, printable
 from sonde.cli.errors import CliError
 from sonde.cli.standing import instances_of, pull_of
@@ -50,7 +50,8 @@ def command(ctx: click.Context, component: str, stack: str, pull: int | None, fo
     elif found:
         world.stdout.write(aligned([HEADINGS, *map(_line, found)]))
     else:
-        world.stderr.write("The control plane knows no instance yet. `sonde list instances --upload` tells it.\n")
+        nothing = "The control plane knows no instance yet. `sonde list instances --upload` tells it.\n"
+        world.stderr.write(called.by(world.program, nothing))
 
 
 def as_json(value: Any) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
+from sonde.cli import called
 from sonde.cli.errors import CliError
 from sonde.stacks.cache import watching
 
@@ -21,13 +22,14 @@ class Process(NamedTuple):
     now: Callable[[], float]
     sleep: Callable[[float], None]
     argv: tuple[str, ...] = ()  # the command as it was called, without the program
+    program: str = called.OURS
 
     @property
     def command(self) -> str:
         """What to type to run this again."""
         from shlex import join
 
-        return join(["sonde", *self.argv])
+        return join([self.program, *self.argv])
 
 
 def enter(folder: str, start: Path) -> None:
@@ -54,4 +56,5 @@ def current() -> Process:
         now=time.time,
         sleep=time.sleep,
         argv=tuple(sys.argv[1:]),
+        program=called.name(sys.argv[0]),
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from sonde.cli import options, process, project
+from sonde.cli import called, options, process, project
 from sonde.cli.errors import CliError, ToolError
 from sonde.cli.project import Project
 from sonde.cli.tf import argv
@@ -60,7 +60,8 @@ Commands: {commands}
 def command(ctx: click.Context, words: tuple[str, ...]) -> int:
     call = argv.parse(words)
     if call.name == "help" or call.on("help"):
-        click.echo(HELP.format(commands=" ".join(argv.SUBCOMMANDS)), nl=False)
+        text = called.by(str(ctx.find_root().info_name), HELP)
+        click.echo(text.format(commands=" ".join(argv.SUBCOMMANDS)), nl=False)
         return 0
     if "chdir" in call.values:
         process.enter(call.values["chdir"], ctx.meta.get(options.STARTED_IN, Path.cwd()))

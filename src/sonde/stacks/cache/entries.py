@@ -58,9 +58,9 @@ def call(argv: Sequence[str], env: Mapping[str, str]) -> str | None:
         for item in env.items()
         if item[0] in IMPLICIT or item[0].startswith(("LC_", "PYTHON", "GIT_", "SONDE_", "_SONDE_"))
     )
-    return repr(
-        (FORMAT, sonde.__version__, sonde.__file__, sys.version, os.geteuid(), place, terminals, implicit, list(argv))
-    )
+    ours = (FORMAT, sonde.__version__, sonde.__file__, sys.version)
+    called = os.path.basename(sys.argv[0]) == "atmos"  # noqa: PTH119 - as above; what is printed may name the program
+    return repr((*ours, called, os.geteuid(), place, terminals, implicit, list(argv)))
 
 
 def load(place: str, name: str) -> Record | None:

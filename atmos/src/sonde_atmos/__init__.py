@@ -1,0 +1,1 @@
+"""No code: this distribution only names a command (see pyproject.toml)."""
