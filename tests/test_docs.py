@@ -140,7 +140,14 @@ def test_the_documented_routes_and_pages_are_those_of_the_tables():
     pages = {f"{page.method} {page.path}" for page in PAGES}
     wanted = {re.sub(r":\w+}", "}", line) for line in api | pages}
     documented = {row[0].strip("`") for row in rows("docs/routes.md") if row[0].startswith("`")}
-    beside = {"POST /webhooks/github", "GET /healthz", "GET /readyz", "/static/…", "GET /static/sts-policy.json"}
+    beside = {
+        "POST /webhooks/github",
+        "GET /healthz",
+        "GET /readyz",
+        "GET /metrics",
+        "/static/…",
+        "GET /static/sts-policy.json",
+    }
     assert documented - beside == wanted
 
 

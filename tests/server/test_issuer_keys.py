@@ -188,6 +188,16 @@ def test_ten_thousand_unknown_key_ids_make_one_fetch_a_minute(key):
     assert len(asked) == 4
 
 
+def test_an_unknown_key_id_costs_no_thread_while_nothing_is_fetched(key):
+    now, served = [0], documents(json.dumps({"keys": [oidc.jwk(key)]}).encode())
+    cache = Jwks(served.__getitem__, lambda: now[0])
+    cache.key_of("https://issuer.example", keys.key_id(key))
+    with pytest.raises(TokenRefusedError, match="the issuer has no key 'unknown'"):
+        cache.known("https://issuer.example", "unknown", 59_999)
+    with pytest.raises(KeyError):  # worth a fetch, on a thread
+        cache.known("https://issuer.example", "unknown", 60_000)
+
+
 @pytest.mark.parametrize(
     "document",
     [

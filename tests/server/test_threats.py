@@ -124,9 +124,16 @@ KEPT = {
             "test_only_the_policy_of_the_default_branch_counts",
         ),
     },
-    "T20 floods of unknown keys": {
+    "T20 floods of guesses and unknown keys": {
+        "server/test_strangers.py": (
+            "test_a_thousand_bad_tokens_end_in_429_and_all_others_are_served_meanwhile",
+            "test_an_address_that_failed_too_often_costs_a_look_at_the_database_a_second",
+            "test_a_job_is_served_where_its_neighbours_failed_and_may_renew_its_session",
+            "test_who_guesses_the_password_is_not_looked_at_any_more_but_links_are",
+        ),
         "server/test_issuer_keys.py": (
             "test_ten_thousand_unknown_key_ids_make_one_fetch_a_minute",
+            "test_an_unknown_key_id_costs_no_thread_while_nothing_is_fetched",
             "test_who_has_a_key_does_not_wait_for_somebody_who_fetches",
         ),
         "server/web/test_pages_signin.py": (
@@ -145,7 +152,6 @@ KEPT = {
 }
 LACKING = {
     "T6": "row-level security of PostgreSQL as a second wall is not built; every query names its repository or workspace",
-    "T20": "there is no bucket for each address: what can be guessed has 256 bits, but SONDE_UI_TOKEN, which has a bucket of its own",
 }
 
 

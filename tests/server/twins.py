@@ -86,7 +86,7 @@ def new_database(kind, folder):
 
 def bare_server(folder, url, **settings):
     """A server without an App on a new database, with the workspace, the repository and the token that BODIES need."""
-    given = {"data_dir": folder, "database_url": url, "github_webhook_secret": SECRET}
+    given = {"data_dir": folder, "database_url": url, "github_webhook_secret": SECRET, "failures_at_once": 0}
     return Server(Settings(**given | settings), prepare=fill)
 
 

@@ -117,7 +117,14 @@ class Server:
         app = make_app(self.site, ManualEngine())
         self._served = Served(
             uvicorn.Config(
-                app, http=quick(app.doors), ws="none", port=0, host="127.0.0.1", log_config=None, lifespan="on"
+                app,
+                http=quick(app.doors),
+                ws="none",
+                port=0,
+                host="127.0.0.1",
+                log_config=None,
+                proxy_headers=False,
+                lifespan="on",
             ),
             "server-under-test",
         )
@@ -163,6 +170,7 @@ class World:
             "github_app_private_key_file": self.sandbox.app_key_file,
             "github_webhook_secret": self.sandbox.webhook_secret,
             "dispatch_settle_seconds": 0.2,
+            "failures_at_once": 0,  # stories fail from one address; test_strangers.py bounds it
         }
         self.server = Server(Settings(**given | settings))
         self.github.set_webhook(self.server.url + "/webhooks/github")

@@ -19,6 +19,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sonde.server.auth import service as auth
+from sonde.server.auth.known import Known
 from sonde.server.auth.model import Actor, Permission
 from sonde.server.auth.permissions import permit
 from sonde.server.auth.posture import findings
@@ -28,6 +29,7 @@ from sonde.server.kernel.door import PREFIX, ApiDoor, Ask, HotDoor, Lane, MustWa
 from sonde.server.kernel.http import Answer, Call, RefusedError, Reply, answer_for, envelope
 from sonde.server.kernel.ids import new_trace_id
 from sonde.server.kernel.log import log
+from sonde.server.kernel.strangers import FORWARDED, Buckets, Gate, Strangers
 from sonde.server.web import door as pages
 from sonde.server.web.model import PageHandler
 from sonde.server.web.render import Renderer
@@ -41,7 +43,9 @@ from sonde.wire.limits import WEBHOOK_CAP, cap_of
 POLICY_SCHEMA = "/static/sts-policy.json"
 THREADS = 64  # requests that may wait for the database at once
 WEBHOOKS = "/webhooks/github"
+LOOPBACK = frozenset({"127.0.0.1", "::1"})
 DAY = 86_400  # seconds
+NOT_EXCHANGED = frozenset({401, 403, 404})  # a token that proves nothing here, or of nobody we know
 NOT_KNOWN = "does not exist on this server; it may be newer or older than the client"
 NOT_OURS = f"does not exist; the API of this server is below {PREFIX}: check ATMOS_PRO_BASE_URL and ATMOS_PRO_ENDPOINT"
 
@@ -93,8 +97,9 @@ def make_app(site: Site, engine: Engine) -> Lane:
         log.info("server.stopped")
 
     app = FastAPI(title="Sonde", openapi_url=None, docs_url=None, redoc_url=None, lifespan=lifespan)
-    doors = _doors(site, engine)
-    webhook = HotDoor(WEBHOOK_CAP, site.db, partial(webhooks.github, _secrets(site), engine.arrived))
+    strangers = _strangers(site)
+    doors = _doors(site, engine, strangers)
+    webhook = HotDoor(WEBHOOK_CAP, Gate(strangers), site.db, partial(webhooks.github, _secrets(site), engine.arrived))
     app.add_middleware(CollapseSlashes)
     app.mount(PREFIX.rstrip("/"), _api(doors))
     for path in OLD_PATHS:
@@ -104,7 +109,8 @@ def make_app(site: Site, engine: Engine) -> Lane:
     app.add_route("/healthz", _healthz, methods=["GET"])
     app.add_route("/readyz", partial(_readyz, site), methods=["GET"])
     app.add_route(POLICY_SCHEMA, _policy_schema, methods=["GET"])
-    _add_pages(app, site, engine)
+    app.add_route("/metrics", partial(_metrics, strangers.buckets), methods=["GET"])
+    _add_pages(app, site, engine, strangers)
     app.add_exception_handler(HTTPException, _not_routed)
     app.add_exception_handler(Exception, _crashed)
     return Lane(
@@ -118,17 +124,28 @@ def _secrets(site: Site) -> Secrets:
     return Secrets(settings.github_webhook_secret, settings.github_webhook_secret_before, time.monotonic() + DAY)
 
 
-def _doors(site: Site, engine: Engine) -> dict[tuple[str, str], ApiDoor | HotDoor]:
+def _strangers(site: Site) -> Strangers:
+    settings = site.settings
+    return Strangers(
+        Buckets(settings.failures_at_once, 60 / settings.failures_a_minute), settings.trusted_proxies, time.monotonic
+    )
+
+
+def _doors(site: Site, engine: Engine, strangers: Strangers) -> dict[tuple[str, str], ApiDoor | HotDoor]:
     """The door of each route of the API, by method and path."""
     method, path, exchange = EXCHANGE
+    known = Known(site.db, site.trust.ring, time.monotonic)
+    gate = Gate(strangers, signed=known.signed, good=known.good)
     doors: dict[tuple[str, str], ApiDoor | HotDoor] = {
-        (method, PREFIX + path): HotDoor(cap_of(path), site.db, partial(exchange, site.trust))
+        (method, PREFIX + path): HotDoor(
+            cap_of(path), Gate(strangers, NOT_EXCHANGED), site.db, partial(exchange, site.trust)
+        )
     }
     for route in ROUTES:
         doors[route.method, PREFIX + route.path] = (
-            HotDoor(cap_of(route.path), site.db, partial(_hot, site, route))
+            HotDoor(cap_of(route.path), gate, site.db, partial(_hot, site, route))
             if isinstance(route, HotRoute)
-            else ApiDoor(cap_of(route.path), partial(_authorized, site, engine, route))
+            else ApiDoor(cap_of(route.path), gate, partial(_authorized, site, engine, route))
         )
     return doors
 
@@ -146,14 +163,15 @@ def _route(path: str, doors: Mapping[str, ASGIApp]) -> Route:
     return Route(path, ByMethod(doors), methods=list(doors))
 
 
-def _add_pages(app: FastAPI, site: Site, engine: Engine) -> None:
+def _add_pages(app: FastAPI, site: Site, engine: Engine, strangers: Strangers) -> None:
     settings = site.settings
     frame = {
         "github_missing": settings.github_missing,
         "github_url": settings.github_url,
         "findings": findings(settings),
+        "failures": strangers.buckets,
     }
-    door = pages.Door(site.db, Renderer(frame), settings.url, Password(settings.ui_token), engine.nudge)
+    door = pages.Door(site.db, Renderer(frame), settings.url, Password(settings.ui_token), engine.nudge, strangers)
     app.mount("/static", StaticFiles(directory=str(resources.files("sonde.server.web") / "static")))
     app.add_route("/login", pages.login(door), methods=["GET"])
     app.add_route("/logout", pages.logout(door), methods=["POST"])
@@ -228,6 +246,25 @@ async def _readyz(site: Site, _: Request) -> Response:
 def _ping(site: Site) -> None:
     with site.db.read() as tx:
         tx.run(text("SELECT 1 FROM workspaces LIMIT 1"))
+
+
+async def _metrics(failures: Buckets, request: Request) -> Response:
+    """For a Prometheus on this machine (ruling 15): a caller from elsewhere, or through a proxy that says so, finds nothing."""
+    peer = request.client.host if request.client else ""
+    if peer not in LOOPBACK or FORWARDED in request.headers or "forwarded" in request.headers:
+        raise HTTPException(404)
+    return Response(
+        "# HELP sonde_auth_failures_total Requests that did not show who sent them.\n"
+        "# TYPE sonde_auth_failures_total counter\n"
+        f"sonde_auth_failures_total {failures.failures}\n"
+        "# HELP sonde_auth_refusals_total Those that were answered 429, since their address had failed too often.\n"
+        "# TYPE sonde_auth_refusals_total counter\n"
+        f"sonde_auth_refusals_total {failures.refusals}\n"
+        "# HELP sonde_auth_failing_addresses Addresses that failed of late.\n"
+        "# TYPE sonde_auth_failing_addresses gauge\n"
+        f"sonde_auth_failing_addresses {len(failures)}\n",
+        media_type="text/plain; version=0.0.4",
+    )
 
 
 async def _not_routed(request: Request, error: Exception) -> Response:

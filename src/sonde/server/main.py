@@ -98,6 +98,7 @@ def _serve(site: Site) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # whose word counts is SONDE_TRUSTED_PROXIES, and only for who fails
         timeout_graceful_shutdown=20,
         lifespan="on",
     )

@@ -1,10 +1,11 @@
 """The server's settings: the only reader of the environment."""
 
 import sys
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, NonNegativeInt, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -36,6 +37,9 @@ class Settings(BaseSettings):
     poll_seconds: Positive = 1.0
     delivery_body_days: Positive = 7.0
     ui_token: str = ""
+    failures_at_once: NonNegativeInt = 30
+    failures_a_minute: Positive = 10.0
+    trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
     log_json: bool | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
@@ -44,6 +48,13 @@ class Settings(BaseSettings):
     def _comma_list(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(part.strip().rstrip("/") for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _networks(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(_network(part.strip()) for part in value.split(",") if part.strip())
         return value
 
     @field_validator("data_dir")
@@ -90,3 +101,10 @@ class Settings(BaseSettings):
             "SONDE_GITHUB_WEBHOOK_SECRET": self.github_webhook_secret,
         }
         return tuple(name for name, value in wanted.items() if not value)
+
+
+def _network(text: str) -> IPv4Network | IPv6Network:
+    try:
+        return ip_network(text, strict=False)
+    except ValueError as error:
+        raise ValueError(f"{text!r} is no address and no network, such as 10.0.0.5 or 10.0.0.0/8") from error

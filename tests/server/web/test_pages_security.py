@@ -6,7 +6,12 @@ from sonde.server.auth.posture import State, findings
 from sonde.server.auth.sessions import rotate
 from sonde.server.settings import Settings
 
-SHUT = {"oidc_legacy_audience": False, "oidc_live_runs": True, "public_url": "https://sonde.example.com"}
+SHUT = {
+    "oidc_legacy_audience": False,
+    "oidc_live_runs": True,
+    "public_url": "https://sonde.example.com",
+    "trusted_proxies": "10.0.0.5",
+}
 
 
 def signed_in(open_browser, **settings):
@@ -48,6 +53,8 @@ def test_nothing_is_red_once_it_is_off(open_browser, off):
         ({"oidc_live_runs": False}, "whether its run still lives", State.WEAK),
         ({"public_url": "http://sonde.example.com"}, "not https", State.WEAK),
         ({"ui_token": "again and again"}, "SONDE_UI_TOKEN", State.WEAK),
+        ({"trusted_proxies": ""}, "share one count of failures", State.WEAK),
+        ({"failures_at_once": 0}, "as often as he likes", State.WEAK),
         ({"oidc_issuers": ("https://ghes.example/_services/token",)}, "ghes.example", State.WEAK),
     ],
 )

@@ -31,7 +31,7 @@ def test_no_page_answers_somebody_who_is_not_signed_in(open_browser):
 
 def test_every_page_route_of_the_application_is_in_the_table(open_browser):
     known = {(page.method, page.path) for page in PAGES} | {("GET", "/login"), ("POST", "/logout")}
-    open_to_all = ("/api/", "/api/v1", "/webhooks/", "/healthz", "/readyz", "/static")
+    open_to_all = ("/api/", "/api/v1", "/webhooks/", "/healthz", "/readyz", "/metrics", "/static")
     for route in open_browser().client.app.app.routes:
         if not route.path.startswith(open_to_all):
             assert {(method, route.path) for method in route.methods - {"HEAD"}} <= known

@@ -79,10 +79,15 @@ class Jwks:
         self._lock = threading.Lock()
 
     def known(self, issuer: str, kid: str, now: int) -> RSAPublicKey:
-        """The key, from the cache only. Raises KeyError for one that is not there, or that is to be fetched again."""
+        """The key, from the cache only. Raises KeyError where it may be worth a fetch, else what `key_of` raises.
+
+        So a flood of unknown ids costs no thread and waits for nobody: within COOLDOWN nothing is fetched for them.
+        """
         kept = self._kept[issuer]
-        if now - kept.at >= FRESH:
+        if now - kept.at >= FRESH or (kid not in kept.keys and now - self._fetched_at[issuer] >= COOLDOWN):
             raise KeyError(kid)
+        if kid not in kept.keys:
+            raise _no_key(kid)
         return kept.keys[kid]
 
     def key_of(self, issuer: str, kid: str) -> RSAPublicKey:
@@ -99,7 +104,7 @@ class Jwks:
             return key
         if issuer in self._kept and now - self._kept[issuer].at >= STALE:
             raise KeysUnavailableError(f"{issuer}: its keys could not be fetched for a day")
-        raise TokenRefusedError(f"the issuer has no key {kid[:100]!r} (keys are fetched again after a minute)")
+        raise _no_key(kid)
 
     def _keys(self, issuer: str, now: int) -> Mapping[str, RSAPublicKey]:
         kept = self._kept.get(issuer)
@@ -130,6 +135,10 @@ class Jwks:
         if keys:
             self._kept[issuer] = _Kept(keys, now)
             log.info("jwks.fetched", issuer=issuer, keys=len(keys))
+
+
+def _no_key(kid: str) -> TokenRefusedError:
+    return TokenRefusedError(f"the issuer has no key {kid[:100]!r} (keys are fetched again after a minute)")
 
 
 def _jwks_url(issuer: str, discovery: bytes) -> str:

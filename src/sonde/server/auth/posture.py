@@ -27,7 +27,8 @@ class Finding:
 
 def findings(settings: Settings) -> Sequence[Finding]:
     """What the settings leave open, the worst first; what is sound is listed too."""
-    found = (_audience(settings), _live_runs(settings), _issuers(settings), _https(settings), _sign_in(settings))
+    rules = (_audience, _live_runs, _issuers, _https, _sign_in, _failures, _proxies)
+    found = [rule(settings) for rule in rules]
     return sorted((one for one in found if one), key=lambda one: list(State).index(one.state))
 
 
@@ -87,4 +88,32 @@ def _sign_in(settings: Settings) -> Finding:
         "SONDE_UI_TOKEN lets in whoever knows it",
         "It works again and again, and nothing tells its users apart.",
         "Unset it and make a link for each with: sonde admin sign-in-link",
+    )
+
+
+def _failures(settings: Settings) -> Finding:
+    if settings.failures_at_once:
+        return Finding(
+            State.SOUND,
+            "Who fails to show who he is is soon refused unseen",
+            f"{settings.failures_at_once} failures of an address at once, then {settings.failures_a_minute:g} a minute. "
+            "A good credential passes all the while.",
+        )
+    return Finding(
+        State.WEAK,
+        "Anybody may fail to show who he is as often as he likes",
+        "Each try costs a thread and a look at the database.",
+        "Unset SONDE_FAILURES_AT_ONCE.",
+    )
+
+
+def _proxies(settings: Settings) -> Finding | None:
+    if settings.trusted_proxies or not settings.url.startswith("https://") or not settings.failures_at_once:
+        return None
+    return Finding(
+        State.WEAK,
+        "All who come through the proxy share one count of failures",
+        "It does TLS, but SONDE_TRUSTED_PROXIES does not name it, so its X-Forwarded-For is not believed. Whoever guesses "
+        "SONDE_UI_TOKEN keeps everybody from it, and honest failures hear 429 instead of 401.",
+        "Set SONDE_TRUSTED_PROXIES to the proxy's address, as this server sees it.",
     )

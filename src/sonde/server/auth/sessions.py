@@ -59,7 +59,7 @@ class KeyRing:
             with self._lock:
                 if kid not in self._keys.secrets or not self._keys.fresh:
                     with self._db.read() as tx:
-                        self._load(tx)
+                        self.load(tx)
         return self._keys.secrets.get(kid)
 
     def known(self, kid: str) -> str:
@@ -68,6 +68,10 @@ class KeyRing:
         if not keys.fresh:
             raise KeyError(kid)
         return keys.secrets[kid]
+
+    def read_before(self, kid: str) -> str | None:
+        """The secret of a key id as it was last read, however long ago; asks nobody."""
+        return self._keys.secrets.get(kid)
 
     def ready(self, now: int) -> tuple[str, str] | None:
         """What `current` returns where it need not ask the database."""
@@ -79,7 +83,7 @@ class KeyRing:
         with self._lock:
             if self.ready(now) is None:
                 with self._db.read() as tx:
-                    self._load(tx)
+                    self.load(tx)
                     self._make_if_due(tx.now)
             newest = self._keys.newest
             assert newest is not None  # noqa: S101 - _make_if_due has just made one
@@ -90,9 +94,10 @@ class KeyRing:
             return
         with self._db.write("keyring.create") as tx:
             add_key(tx)
-            self._load(tx)
+            self.load(tx)
 
-    def _load(self, tx: Tx) -> None:
+    def load(self, tx: Tx) -> None:
+        """Read the keys again."""
         at, rows = time.monotonic(), store.keys(tx)
         newest = (rows[0].kid, rows[0].created_at) if rows else None
         self._keys = _Keys({row.kid: row.secret for row in rows}, newest, at)

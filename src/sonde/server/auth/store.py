@@ -186,6 +186,12 @@ def live_token(tx: Tx, secret: str) -> StaticToken | None:
     return _token(row) if row else None
 
 
+def live_digests(tx: Tx) -> frozenset[str]:
+    """The digests of all static tokens that live: they are made by hand, and few."""
+    live = select(tokens.c.sha256).where(tokens.c.revoked_at.is_(None), tokens.c.expires_at > tx.now)
+    return frozenset(row.sha256 for row in tx.all(live))
+
+
 def tokens_of(tx: Tx, workspace_id: str) -> Sequence[Row[Any]]:
     """Every static token of a workspace, newest first; their secrets are nowhere."""
     mine = tokens.c.workspace_id == workspace_id

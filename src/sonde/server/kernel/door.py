@@ -20,6 +20,7 @@ from sonde.server.kernel.grouped import Grouped
 from sonde.server.kernel.http import Answer, Call, RefusedError, Reply, accepts_gzip, answer_for, success, zipped
 from sonde.server.kernel.ids import new_trace_id
 from sonde.server.kernel.log import retraced, traced
+from sonde.server.kernel.strangers import Gate
 
 PREFIX = "/api/v1/"
 Handler = Callable[[Call], Reply]
@@ -28,8 +29,8 @@ Handler = Callable[[Call], Reply]
 class ApiDoor:
     """One endpoint, whose `handler` runs on a worker thread."""
 
-    def __init__(self, cap: int, handler: Handler) -> None:
-        self._cap, self._handler = cap, handler
+    def __init__(self, cap: int, gate: Gate, handler: Handler) -> None:
+        self._cap, self._gate, self._handler = cap, gate, handler
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; whatever goes wrong becomes an envelope here."""
@@ -37,10 +38,19 @@ class ApiDoor:
         traced(trace_id)
         try:
             call = await _call(scope, receive, self._cap, trace_id)
-            answer = await to_thread.run_sync(_answered, self._handler, call)
-        except Exception as error:  # noqa: BLE001 - the one place where whatever went wrong becomes an envelope
+        except Exception as error:  # noqa: BLE001 - as below
             answer = answer_for(error, trace_id=trace_id, request=asked(scope["method"], scope["path"]))
+        else:
+            answer = await self._answer(call)
         await deliver(answer, send)
+
+    async def _answer(self, call: Call) -> Answer:
+        try:
+            if self._gate.doubts(call):
+                await self._gate.admit(call)
+            return await to_thread.run_sync(_answered, self._handler, call)
+        except Exception as error:  # noqa: BLE001 - the one place where whatever went wrong becomes an envelope
+            return _failure(self._gate, call, error)
 
 
 class Ask(msgspec.Struct, frozen=True):
@@ -64,8 +74,8 @@ class HotHandler(Protocol):
 class HotDoor:
     """One of the hottest endpoints: answered on the event loop, out of a grouped write."""
 
-    def __init__(self, cap: int, db: Database, handler: HotHandler) -> None:
-        self._cap, self._db, self._handler = cap, db, handler
+    def __init__(self, cap: int, gate: Gate, db: Database, handler: HotHandler) -> None:
+        self._cap, self._gate, self._db, self._handler = cap, gate, db, handler
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request that came by the framework, or that must wait for something."""
@@ -73,23 +83,34 @@ class HotDoor:
         traced(trace_id)
         try:
             call = await _call(scope, receive, self._cap, trace_id)
+        except Exception as error:  # noqa: BLE001 - as below
+            answer = answer_for(error, trace_id=trace_id, request=asked(scope["method"], scope["path"]))
+        else:
+            answer = await self._in_time(call)
+        await deliver(answer, send)
+
+    async def _in_time(self, call: Call) -> Answer:
+        try:
+            if self._gate.doubts(call):
+                await self._gate.admit(call)
             try:
                 ask = self._handler(call, may_wait=False)
             except MustWaitError:
                 ask = await to_thread.run_sync(partial(self._handler, call, may_wait=True))
-            answer = self._answer(ask, call, await self._db.grouped(ask.write, ask.item))
+            return self._answer(ask, call, await self._db.grouped(ask.write, ask.item))
         except Exception as error:  # noqa: BLE001 - the one place where whatever went wrong becomes an envelope
-            answer = answer_for(error, trace_id=trace_id, request=asked(scope["method"], scope["path"]))
-        await deliver(answer, send)
+            return _failure(self._gate, call, error)
 
     def quickly(self, call: Call, tell: Callable[[Answer], None]) -> None:
         """Answer one request without a task of its own; `tell` gets the answer, soon. Raises MustWaitError."""
+        if self._gate.doubts(call):
+            raise MustWaitError
         try:
             ask = self._handler(call, may_wait=False)
         except MustWaitError:
             raise
         except Exception as error:  # noqa: BLE001 - as above
-            tell(_failure(call, error))
+            tell(_failure(self._gate, call, error))
             return
         future = self._db.grouped(ask.write, ask.item)
         future.add_done_callback(partial(self._told, ask, call, tell))
@@ -99,7 +120,7 @@ class HotDoor:
         try:
             answer = self._answer(ask, call, future.result())
         except Exception as error:  # noqa: BLE001 - as above
-            answer = _failure(call, error)
+            answer = _failure(self._gate, call, error)
         tell(answer)
 
     @staticmethod
@@ -107,9 +128,9 @@ class HotDoor:
         return success(ask.reply(told), trace_id=call.trace_id, request=asked(call.method, call.path))
 
 
-def _failure(call: Call, error: Exception) -> Answer:
+def _failure(gate: Gate, call: Call, error: Exception) -> Answer:
     retraced(call.trace_id)
-    return answer_for(error, trace_id=call.trace_id, request=asked(call.method, call.path))
+    return answer_for(gate.judged(call, error), trace_id=call.trace_id, request=asked(call.method, call.path))
 
 
 def asked(method: str, path: str) -> str:
@@ -147,7 +168,8 @@ async def _call(scope: Scope, receive: Receive, cap: int, trace_id: str) -> Call
         raise RefusedError.bad("The address holds the character NUL (%00), which no database stores.")
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
     body = await _body(scope, receive, headers, cap)
-    return Call(scope["method"], path, body, headers, query, scope.get("path_params", {}), trace_id)
+    peer = (scope.get("client") or ("",))[0]
+    return Call(scope["method"], path, body, headers, query, scope.get("path_params", {}), trace_id, peer)
 
 
 def _query(scope: Scope) -> Mapping[str, str]:

@@ -36,6 +36,7 @@ class Call(msgspec.Struct, frozen=True):
     query: Mapping[str, str]
     parameters: Mapping[str, str]
     trace_id: str
+    peer: str = ""  # the address of who is connected: a client or its proxy
     site_url: str = ""  # the address people and clients know this server by
 
 
@@ -62,6 +63,7 @@ class RefusedError(Exception):
     ) -> None:
         super().__init__(message)
         self.status, self.tag, self.message, self.context, self.data = status, tag, message, context, data
+        self.retry_after = 5 if status == 503 else 0  # seconds; 0: no time to wait is said
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _refused, (self.status, self.tag, self.message, self.context, self.data)
@@ -149,7 +151,7 @@ def answer_for(error: BaseException, *, trace_id: str, request: str) -> Answer:
         trace_id=trace_id,
         context=refusal.context,
     )
-    headers = {"Retry-After": "5"} if refusal.status == 503 else {}
+    headers = {"Retry-After": str(refusal.retry_after)} if refusal.retry_after else {}
     return envelope(body, headers)
 
 

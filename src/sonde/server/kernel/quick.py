@@ -90,7 +90,8 @@ class QuickProtocol(PatientProtocol):
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in self.headers}
         path = self.url.decode("latin-1")
         method = self.parser.get_method().decode("latin-1")
-        return Call(method, path, exchange.body, headers, {}, {}, new_trace_id())
+        peer = self.client[0] if self.client else ""
+        return Call(method, path, exchange.body, headers, {}, {}, new_trace_id(), peer)
 
     def _teller(self, exchange: _Exchange) -> Callable[[Answer], None]:
         def tell(answer: Answer) -> None:

@@ -14,6 +14,7 @@ from sonde.server.kernel.db import Database
 from sonde.server.kernel.http import Call, RefusedError, unavailable
 from sonde.server.kernel.ids import new_trace_id
 from sonde.server.kernel.log import log, traced
+from sonde.server.kernel.strangers import Strangers, too_many
 from sonde.server.web import signin
 from sonde.server.web.model import File, Goto, PageHandler, View
 from sonde.server.web.render import Renderer
@@ -41,6 +42,7 @@ class Door:
     url: str
     password: signin.Password
     nudge: Callable[[], None]
+    strangers: Strangers
 
     @property
     def secure(self) -> bool:
@@ -79,11 +81,11 @@ def login(door: Door) -> Endpoint:
         # a browser that fetches ahead, or a HEAD of a link checker, must not use the token up
         ahead = call.method == "HEAD" or "prefetch" in call.headers.get("sec-purpose", "")
         token = "" if ahead else call.query.get("token", "")
-        secret = signin.sign_in(door.db, token, password=door.password, replaces=_cookie(door, call)) if token else None
+        password = signin.NONE if token and door.strangers.wait(call) else door.password
+        secret = signin.sign_in(door.db, token, password=password, replaces=_cookie(door, call)) if token else None
         if secret is None:
             log.info("page.signin.refused", ahead=ahead)
-            refused = "" if ahead else "This link was used, has expired, or is not one of this server."
-            return _shown(door, call, View("signin.html", {"refused": refused}, 401))
+            return _refused(door, call, ahead=ahead, guessed=bool(token))
         log.info("page.signed_in")
         response = RedirectResponse("/", 303, HEADERS)
         age = signin.SESSION_LIFE // 1000
@@ -91,6 +93,17 @@ def login(door: Door) -> Endpoint:
         return response
 
     return _endpoint(door, answer)
+
+
+def _refused(door: Door, call: Call, *, ahead: bool, guessed: bool) -> Response:
+    refused = "" if ahead else "This link was used, has expired, or is not one of this server."
+    wait = door.strangers.failed(call) if guessed else 0
+    if not wait:
+        return _shown(door, call, View("signin.html", {"refused": refused}, 401))
+    error = too_many(wait, refused)
+    response = _shown(door, call, View("signin.html", {"refused": error.message}, error.status))
+    response.headers["Retry-After"] = str(error.retry_after)
+    return response
 
 
 def logout(door: Door) -> Endpoint:
@@ -133,6 +146,7 @@ async def _call(request: Request, trace_id: str) -> Call:
         query=dict(request.query_params),
         parameters=dict(request.path_params),
         trace_id=trace_id,
+        peer=request.client.host if request.client else "",
     )
 
 

@@ -49,6 +49,9 @@ class Password:
         return good
 
 
+NONE = Password("")  # that nothing fits
+
+
 def sign_in(db: Database, token: str, *, password: Password, replaces: str) -> str | None:
     """The secret of a new session for a good token, else None.
 
