@@ -1,21 +1,15 @@
 """The calls to the control plane: their headers, their rules of success, and when they are repeated."""
 
-import gzip
 import io
-import socket
-import subprocess
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from sonde.cli import client, transport
+from sonde.cli import client
 from sonde.cli.commit import send
-from sonde.cli.errors import ApiError, NoAnswerError, RefusedError, SignInError
+from sonde.cli.errors import ApiError, RefusedError
 from sonde.cli.log import Log
 from sonde.cli.process import Process
 from sonde.cli.settings import ProSettings
-from sonde.cli.transport import Request, Transport
 from sonde.wire import commits, locks
 
 KEY = "acme/infra/dev/vpc"
@@ -35,20 +29,6 @@ def world(tmp_path):
 def session(plane, world):
     settings = ProSettings(base_url=plane.url, token="static")
     return client.Session(settings, world[0], Log(world[0].stderr, "off"))
-
-
-@pytest.fixture
-def github(tls_plane, pki, plane, world):
-    """A session by GitHub OIDC: the mint is the TLS server, the control plane is `plane`."""
-    settings = ProSettings(
-        base_url=plane.url,
-        workspace_id="ws_1",
-        oidc_request_url=f"{tls_plane.url}/token?z=1&audience=other&a=2",
-        oidc_request_token="ask",
-    )
-    tls_plane.says((200, {"value": "jwt"}))
-    wire = Transport({"SSL_CERT_FILE": str(pki / "ca.pem")})
-    return client.Session(settings, world[0], Log(world[0].stderr, "off"), wire)
 
 
 def lock(session):
@@ -162,31 +142,11 @@ def test_a_refusal_tells_message_problems_once_and_trace_id(session, plane):
         push(session)
 
 
-@pytest.mark.parametrize(
-    ("status", "hint"), [(401, "id-token: write"), (403, "per repository"), (404, "ATMOS_PRO_WORKSPACE_ID")]
-)
-def test_a_job_that_signed_in_by_oidc_is_not_told_about_static_tokens(github, plane, status, hint):
-    plane.says((status, {"success": False, "errorMessage": "no"}))
-    with pytest.raises(RefusedError) as caught:
-        lock(github)
-    assert hint in caught.value.hints[0]
-    assert "static" not in " ".join(caught.value.hints)
-
-
 def test_a_page_that_is_no_control_plane_is_named_by_its_address(session, plane):
     plane.says((404, b"<html>nothing here</html>"))
     with pytest.raises(RefusedError) as caught:
         lock(session)
     assert f"{plane.url}/api/v1/locks" in caught.value.hints[0]
-
-
-def test_certificates_are_read_once_for_all_requests(tls_plane, pki):
-    env = {"SSL_CERT_FILE": str(pki / "ca.pem")}
-    first = transport.roots(env, full=False)
-    for _ in range(2):
-        transport.send(Request("GET", tls_plane.url), Transport(dict(env)))
-    assert transport.roots(dict(env), full=False) is first
-    assert transport.roots({}, full=False) is not first
 
 
 @pytest.mark.parametrize(
@@ -216,116 +176,6 @@ def test_a_page_of_a_proxy_is_named_by_its_status(session, plane):
         lock(session)
 
 
-def test_github_is_asked_for_our_audience_and_its_token_exchanged(github, tls_plane, plane):
-    plane.says((200, {"success": True, "data": {"token": "session"}}))
-    github.refresh()
-    assert tls_plane.seen[0].path == "/token?a=2&audience=atmos-pro.com&z=1"
-    assert tls_plane.seen[0].headers["authorization"] == "Bearer ask"
-    assert plane.seen[0].path == "/api/v1/auth/github-oidc"
-    assert plane.seen[0].body == {"token": "jwt", "workspaceId": "ws_1"}
-    assert "authorization" not in plane.seen[0].headers
-    assert github.token == "session"
-
-
-def test_what_go_cannot_read_of_the_query_does_not_reach_github(github, tls_plane, plane):
-    plane.says((200, {"success": True, "data": {"token": "s"}}))
-    url = f"{tls_plane.url}/token?a=1;b=2&c&d=%zz&e=%20x"
-    github.settings = github.settings._replace(oidc_request_url=url)
-    github.refresh()
-    assert tls_plane.seen[0].path == "/token?audience=atmos-pro.com&c=&e=+x"
-
-
-def test_after_a_401_a_fresh_github_token_is_exchanged_and_used(github, tls_plane, plane):
-    github.token = "old"
-    plane.says((401, NO), (200, {"success": True, "data": {"token": "new"}}), (200, {}))
-    push(github)
-    assert [seen.headers.get("authorization") for seen in plane.seen] == ["Bearer old", None, "Bearer new"]
-    assert len(tls_plane.seen) == 1
-
-
-def test_a_refused_refresh_ends_the_attempts_and_tells_both_reasons(github, plane):
-    plane.says((401, {"errorMessage": "Token expired"}), (401, {"errorMessage": "OIDC token rejected"}))
-    with pytest.raises(RefusedError) as caught:
-        push(github)
-    assert "Token expired" in caught.value.message
-    assert "failed to refresh API token: failed to exchange OIDC token" in caught.value.message
-    assert len(plane.seen) == 2
-
-
-def test_the_mint_must_be_https(github):
-    github.settings = github.settings._replace(oidc_request_url="http://127.0.0.1:1/token")
-    with pytest.raises(SignInError, match="must use https"):
-        github.refresh()
-
-
-def test_a_missing_workspace_id_is_named_before_the_exchange(github, plane):
-    github.settings = github.settings._replace(workspace_id="")
-    with pytest.raises(SignInError, match="ATMOS_PRO_WORKSPACE_ID"):
-        github.refresh()
-    assert not plane.seen
-
-
-def test_a_static_token_never_goes_to_a_server_nobody_named(world):
-    with pytest.raises(SignInError, match="no server is"):
-        client.open_session(ProSettings(token="secret"), world[0], Log(world[0].stderr))
-
-
-def test_without_a_base_url_the_default_is_said_on_stderr(world):
-    with pytest.raises(SignInError, match="not running in GitHub Actions"):
-        client.open_session(ProSettings(), world[0], Log(world[0].stderr))
-    assert "https://app.cloudposse.com" in world[0].stderr.getvalue()
-
-
-def get(url, **more):
-    return transport.send(
-        Request("POST", url, {"Authorization": "Bearer x", "Content-Type": "a/b"}, b"{}"), Transport({}, **more)
-    )
-
-
-def test_a_307_repeats_the_request_and_a_302_asks_with_a_bare_get(plane):
-    plane.says((307, b"", {"Location": "/moved"}), (302, b"", {"Location": "/again"}), (200, b"ok"))
-    assert get(plane.url + "/x").body == b"ok"
-    first, second, third = plane.seen
-    assert (second.method, second.path, second.raw) == ("POST", "/moved", b"{}")
-    assert (third.method, third.path, third.raw) == ("GET", "/again", b"")
-    assert "content-type" not in third.headers
-    assert third.headers["authorization"] == first.headers["authorization"]
-
-
-def test_a_redirect_to_another_host_does_not_take_the_token_along(plane):
-    plane.says((307, b"", {"Location": plane.url.replace("127.0.0.1", "localhost")}), (200, b""))
-    get(plane.url)
-    assert "authorization" not in plane.seen[1].headers
-
-
-def test_redirects_end(plane):
-    plane.says((302, b"", {"Location": "/round"}))
-    with pytest.raises(NoAnswerError, match="10 redirects"):
-        get(plane.url)
-
-
-def test_gzip_is_understood(plane):
-    plane.says((200, gzip.compress(b"hello"), {"Content-Encoding": "gzip"}))
-    assert get(plane.url).body == b"hello"
-
-
-def test_a_body_shorter_than_announced_is_no_answer(plane):
-    plane.says((200, b"{}", {"Content-Length": "99"}))
-    with pytest.raises(NoAnswerError, match="unexpected EOF"):
-        get(plane.url)
-
-
-def test_a_server_that_is_silent_is_given_up_at_the_deadline():
-    with socket.create_server(("127.0.0.1", 0)) as deaf, pytest.raises(NoAnswerError, match="deadline exceeded"):
-        get(f"http://127.0.0.1:{deaf.getsockname()[1]}", timeout=0.05)
-
-
-@pytest.mark.parametrize("url", ["://nope/api", "nope", "ftp://x/y", "http://", "http://[::1"])
-def test_an_address_that_cannot_be_asked_is_an_error_before_any_request(url):
-    with pytest.raises(ApiError):
-        get(url)
-
-
 @pytest.mark.parametrize("token", ["sec\nret", "secret\n"])
 def test_a_token_with_a_line_break_is_an_error_that_says_where_to_look(session, token):
     session.token = token
@@ -338,117 +188,3 @@ def test_a_token_travels_as_utf_8_without_blanks_around_it(session, plane):
     session.token = "sécret "
     lock(session)
     assert plane.seen[0].headers["authorization"].encode("latin-1").decode() == "Bearer sécret"
-
-
-def test_ssl_cert_file_makes_a_private_authority_trusted(tls_plane, pki):
-    tls_plane.says((200, b"ok"))
-    request = Request("GET", tls_plane.url)
-    assert transport.send(request, Transport({"SSL_CERT_FILE": str(pki / "ca.pem")})).body == b"ok"
-    with pytest.raises(NoAnswerError, match="certificate"):
-        transport.send(request, Transport({}))
-
-
-def test_ssl_cert_dir_may_hold_other_files_too(tls_plane, pki):
-    tls_plane.says((200, b"ok"))
-    assert transport.send(Request("GET", tls_plane.url), Transport({"SSL_CERT_DIR": str(pki)})).body == b"ok"
-
-
-def test_a_root_in_a_folder_is_found_by_its_hash_or_else_by_reading_the_folder(tls_plane, pki, tmp_path):
-    tls_plane.says((200, b"ok"))
-    request = Request("GET", tls_plane.url)
-    (tmp_path / "ca.crt").write_bytes((pki / "ca.pem").read_bytes())
-    (tmp_path / "0123abcd.0").write_text("another root would stand here")
-    found = transport.send(request, Transport({"SSL_CERT_DIR": str(tmp_path)}))
-    assert found.body == b"ok", "the quick look by hash misses it, the second one reads everything"
-    (tmp_path / "0123abcd.0").unlink()
-    subprocess.run(["openssl", "rehash", str(tmp_path)], check=True, capture_output=True)
-    assert transport.send(request, Transport({"SSL_CERT_DIR": f"/nowhere:{tmp_path}"})).body == b"ok"
-
-
-def test_a_named_file_of_roots_excludes_all_others(tls_plane, pki):
-    tls_plane.says((200, b"ok"))
-    with pytest.raises(NoAnswerError, match="certificate"):
-        transport.send(Request("GET", tls_plane.url), Transport({"SSL_CERT_FILE": str(pki / "server.pem")}))
-    with pytest.raises(NoAnswerError, match="certificate"):
-        transport.send(Request("GET", tls_plane.url), Transport({}))
-
-
-@pytest.mark.parametrize(
-    ("env", "used"),
-    [
-        ({"HTTP_PROXY": "PLANE"}, True),
-        ({"http_proxy": "PLANE"}, True),
-        ({"HTTP_PROXY": "PLANE", "NO_PROXY": "other.test,.example"}, False),
-        ({"HTTP_PROXY": "PLANE", "NO_PROXY": "*"}, False),
-        ({"HTTPS_PROXY": "PLANE"}, False),
-    ],
-)
-def test_a_proxy_is_used_as_go_would(plane, env, used):
-    env = {name: value.replace("PLANE", plane.url) for name, value in env.items()}
-    request = Request("GET", "http://api.example/x")
-    if used:
-        transport.send(request, Transport(env))
-        assert plane.seen[0].path == "http://api.example/x"
-        return
-    with pytest.raises(NoAnswerError):
-        transport.send(request, Transport(env, timeout=2))
-    assert not plane.seen
-
-
-class Tunnel(BaseHTTPRequestHandler):
-    """A proxy that takes CONNECT and leads every name to one place."""
-
-    def log_message(self, *args):
-        pass
-
-    def do_CONNECT(self):
-        self.server.asked.append((self.path, self.headers.get("Proxy-Authorization")))
-        with socket.create_connection(self.server.target) as far:
-            self.connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
-            pipes = [
-                threading.Thread(target=pump, args=pair) for pair in ((self.connection, far), (far, self.connection))
-            ]
-            for pipe in pipes:
-                pipe.start()
-            for pipe in pipes:
-                pipe.join()
-        self.close_connection = True
-
-
-def pump(source, target):
-    try:
-        while data := source.recv(65536):
-            target.sendall(data)
-        target.shutdown(socket.SHUT_WR)
-    except OSError:
-        pass
-
-
-@pytest.fixture
-def proxy(tls_plane):
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Tunnel)
-    server.target, server.asked = tls_plane.server_address, []
-    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    yield server
-    server.shutdown()
-    server.server_close()
-
-
-def test_https_goes_through_a_tunnel_of_the_proxy_with_its_login(proxy, tls_plane, pki):
-    tls_plane.says((200, b"ok"))
-    env = {"HTTPS_PROXY": f"http://me:p%40ss@127.0.0.1:{proxy.server_address[1]}", "SSL_CERT_FILE": str(pki / "ca.pem")}
-    answer = transport.send(Request("POST", "https://api.example/locks", {}, b"{}"), Transport(env))
-    assert answer.body == b"ok"
-    assert proxy.asked == [("api.example:443", "Basic bWU6cEBzcw==")]
-    assert tls_plane.seen[0].path == "/locks"
-
-
-def test_calls_use_the_proxy_and_the_exchange_does_not(github, plane):
-    github.settings = github.settings._replace(base_url="http://api.example")
-    github.wire = github.wire._replace(env={**github.wire.env, "HTTP_PROXY": plane.url}, timeout=5)
-    with pytest.raises(NoAnswerError):
-        github.refresh()
-    assert not plane.seen
-    github.token = "session"
-    push(github)
-    assert plane.seen[0].path == "http://api.example/api/v1/instances"

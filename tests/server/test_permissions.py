@@ -19,8 +19,6 @@ from sonde.server.kernel.db import Database
 from sonde.server.migrate import upgrade
 
 TABLE = Path(__file__).parents[1] / "data" / "server" / "permissions.md"
-
-
 JOB = {
     "event_name": "push",
     "ref": "refs/heads/main",
@@ -29,11 +27,7 @@ JOB = {
     "workflow_ref": "acme/infra/.github/workflows/plan.yaml@refs/heads/main",
     "job_workflow_ref": "acme/shared/.github/workflows/deploy.yaml@refs/heads/main",
 }
-
-
 PULL = {"ref": "refs/pull/7/merge", "head_ref": "feature", "base_ref": "main"}
-
-
 EVENTS = {
     "pull_request": PULL,
     "pull_request_target": {"head_ref": "feature", "base_ref": "main"},
@@ -89,8 +83,6 @@ def test_the_table_of_events_and_permissions_is_the_committed_one():
 claim_values = st.sampled_from(
     ["", "main", "feature", "refs/heads/main", "refs/heads/prod-1", "refs/tags/main", "refs/pull/7/merge"]
 )
-
-
 claims = st.fixed_dictionaries(
     {},
     optional={
@@ -103,13 +95,9 @@ claims = st.fixed_dictionaries(
         "environment": st.sampled_from(["prod", "dev", ""]) | st.integers() | st.none(),
     },
 )
-
-
 patterns = st.sampled_from(
     ["*", "main", "plan.yaml", "prod", ".*", "(prod)?", "^(main|develop)$", "[^m].*", "(", "refs/.*"]
 )
-
-
 grants = st.lists(
     st.builds(
         Grant,
