@@ -189,6 +189,16 @@ def test_an_old_client_names_the_instance_in_the_path_and_its_status_in_the_body
     assert known(world) == {"queue/worker": status}
 
 
+@pytest.mark.parametrize("prefix", ["/api/v1/repos", "//api/v1//repos"])
+def test_a_slash_that_an_old_client_encoded_stays_within_the_name_of_the_stack(world, prefix):
+    path = f"{prefix}/acme/infra/instances/live%2Fuse2%2Fdev/queue%2Fworker%20a"
+    answer = world.server.request("PATCH", path, body={"status": "drifted"}, token=world.static_token())
+    assert answer.status == 200
+    with world.db.read() as tx:
+        found = [(one.stack, one.component) for one in store.of_repository(tx, world.repository.id)]
+    assert found == [("live/use2/dev", "queue/worker a")]
+
+
 def test_a_client_from_before_versions_finds_uploads_and_locks_below_api(world):
     token = world.static_token()
     lock = {"key": "acme/infra/dev/network", "ttl": 60}

@@ -16,7 +16,7 @@ from test_start import ask, environment, running  # noqa: F401 - environment is 
 from twins import TOKEN, bare_server, fill, new_database
 
 from sonde.server.kernel.db import Database
-from sonde.server.kernel.http import unavailable
+from sonde.server.kernel.outage import unavailable
 
 
 def lock(server, component):

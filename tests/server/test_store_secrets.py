@@ -11,6 +11,7 @@ from twins import API, BODIES, concrete
 from world import WORKSPACE, World, forget_logs, item
 
 from sonde.server.kernel import log as logs
+from sonde.server.kernel.ids import new_secret
 from sonde.server.kernel.log import scrub
 
 PASSWORD = "canary-of-the-database"
@@ -92,7 +93,7 @@ def test_a_story_that_goes_well_and_badly_leaves_no_secret_anywhere(canaries):
     canaries.answers.append(json.dumps(canaries.exchange(session).body))
     assert world.upload(pull.head_sha, [item("network")], session).status == 200
     world.settle()
-    static = canaries.keep("a static token", world.static_token())
+    static = canaries.keep("a static token", world.static_token(secret=f"sonde_{new_secret()}"))
     for token in (session, static, static + "x", session + "x"):
         canaries.every_route(token)
     canaries.ask("POST", "/api/v1/locks", body={"key": static}, token=static)
@@ -114,7 +115,7 @@ def test_a_server_error_on_every_route_tells_no_secret(canaries, table):
     world.open_pull_request()
     run = world.run_of("pull_request").run_id
     session = canaries.keep("a session token", canaries.exchange(world.oidc(run)).data["token"])
-    static = canaries.keep("a static token", world.static_token())
+    static = canaries.keep("a static token", world.static_token(secret=f"sonde_{new_secret()}"))
     oidc = canaries.keep("an OIDC token", world.oidc(run))
     with world.db.write("admin.change") as tx:
         tx.run(text(f"ALTER TABLE {table} RENAME TO gone"))

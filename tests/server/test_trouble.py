@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError
 
-from sonde.server.kernel.http import unavailable
+from sonde.server.kernel.outage import unavailable
 
 
 def test_a_schema_that_does_not_fit_is_the_servers_error_not_a_reason_to_try_again(world):

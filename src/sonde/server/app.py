@@ -28,7 +28,7 @@ from sonde.server.kernel.decode import decode
 from sonde.server.kernel.door import PREFIX, ApiDoor, Ask, HotDoor, Lane, MustWaitError
 from sonde.server.kernel.http import Answer, Call, RefusedError, Reply, answer_for, envelope
 from sonde.server.kernel.ids import new_trace_id
-from sonde.server.kernel.log import log
+from sonde.server.kernel.log import log, refused
 from sonde.server.kernel.strangers import FORWARDED, Buckets, Gate, Strangers
 from sonde.server.web import door as pages
 from sonde.server.web.model import PageHandler
@@ -46,6 +46,7 @@ WEBHOOKS = "/webhooks/github"
 LOOPBACK = frozenset({"127.0.0.1", "::1"})
 DAY = 86_400  # seconds
 NOT_EXCHANGED = frozenset({401, 403, 404})  # a token that proves nothing here, or of nobody we know
+SHOWN = 500  # characters of an address that does not exist, in what is answered about it
 NOT_KNOWN = "does not exist on this server; it may be newer or older than the client"
 NOT_OURS = f"does not exist; the API of this server is below {PREFIX}: check ATMOS_PRO_BASE_URL and ATMOS_PRO_ENDPOINT"
 
@@ -281,10 +282,11 @@ async def _not_routed(request: Request, error: Exception) -> Response:
         success=False,
         status=error.status_code,
         error_tag=str(tag),
-        error_message=f"{request.method} {path} {what}.",
-        request=f"{request.method} {path.removeprefix(PREFIX)}",
-        trace_id=new_trace_id(),
+        error_message=f"{request.method} {path[:SHOWN]} {what}.",
+        request=f"{request.method} {path.removeprefix(PREFIX)[:SHOWN]}",
+        trace_id=(trace_id := new_trace_id()),
     )
+    refused(error.status_code, tag, body.error_message or "", trace_id=trace_id, request=body.request or "")
     return _response(envelope(body, error.headers))
 
 

@@ -14,8 +14,8 @@ from sonde.server.auth import store as auth
 from sonde.server.executions import store as executions
 from sonde.server.github import store as effects
 from sonde.server.kernel.db import Database
-from sonde.server.kernel.http import unavailable
 from sonde.server.kernel.log import log
+from sonde.server.kernel.outage import unavailable
 from sonde.server.webhooks import store as deliveries
 
 PURGE_EVERY = 3_600_000  # milliseconds

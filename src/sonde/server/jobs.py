@@ -19,8 +19,8 @@ from sonde.server.github import store as effects
 from sonde.server.github.client import GitHub
 from sonde.server.github.deliver import Delivery, deliver, give_up
 from sonde.server.kernel.db import Database, Tx
-from sonde.server.kernel.http import unavailable
 from sonde.server.kernel.log import log
+from sonde.server.kernel.outage import unavailable
 from sonde.server.pulls import service as pulls
 from sonde.server.stumbles import store as stumbles
 from sonde.server.webhooks import service as webhooks

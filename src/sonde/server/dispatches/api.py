@@ -1,5 +1,7 @@
 """`PATCH /api/v1/repos/{owner}/{repo}/instances`."""
 
+from urllib.parse import unquote
+
 from sonde.server.auth.model import Actor
 from sonde.server.dispatches.model import InstanceName
 from sonde.server.dispatches.report import Claim, report
@@ -21,8 +23,7 @@ COMMANDS = frozenset({"plan", "apply", "deploy", "remediate", "destroy"})
 def status(db: Database, actor: Actor, call: Call) -> Reply:
     """A command's exit code for one instance, named in the query (product.md §2.5)."""
     body = decode(InstanceStatus, call.body)
-    said = {**call.query, **call.parameters}  # clients before 1.196 name the instance in the path (product.md §2.5)
-    stack, component = said.get("stack", ""), said.get("component", "")
+    stack, component = _instance(call)
     if not stack or not component:
         raise RefusedError(400, ErrorTag.BAD_REQUEST, "The query must name stack and component.")
     if because := too_long(stack, component):
@@ -40,6 +41,20 @@ def status(db: Database, actor: Actor, call: Call) -> Reply:
         status=done.status,
     )
     return Reply(to_json(StatusAnswer(done.status, done.because)))
+
+
+def _instance(call: Call) -> tuple[str, str]:
+    """Stack and component: of the query, or of the path, where clients before 1.196 name them (product.md §2.5).
+
+    In the path a stack may hold an encoded slash, which the router has decoded: the path as it came has the parts.
+    """
+    if "component" not in call.parameters:
+        return call.query.get("stack", ""), call.query.get("component", "")
+    _, _, below = call.raw_path.partition("/repos/")
+    named = [unquote(part) for part in below.split("/") if part][3:]  # behind owner, repository and `instances`
+    if len(named) < 2:
+        return call.parameters["stack"], call.parameters["component"]
+    return named[0], "/".join(named[1:])
 
 
 def _report(body: InstanceStatus) -> Report:

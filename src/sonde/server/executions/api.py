@@ -31,6 +31,7 @@ def upload(db: Database, actor: Actor, call: Call) -> Reply:
     result = db.submit(
         "execution.receive", lambda tx: service.receive_result(tx, actor, body.execution_id, packed)
     ).result()
+    log.info("execution.result", execution=body.execution_id, result=result)
     return Reply(to_json(ExecutionAnswer(result)), url=service.url_of(call.site_url, result))
 
 

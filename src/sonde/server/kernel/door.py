@@ -19,7 +19,7 @@ from sonde.server.kernel.db import Database
 from sonde.server.kernel.grouped import Grouped
 from sonde.server.kernel.http import Answer, Call, RefusedError, Reply, accepts_gzip, answer_for, success, zipped
 from sonde.server.kernel.ids import new_trace_id
-from sonde.server.kernel.log import retraced, traced
+from sonde.server.kernel.log import log, retraced, traced
 from sonde.server.kernel.strangers import Gate
 
 PREFIX = "/api/v1/"
@@ -153,7 +153,24 @@ class Lane:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request; a path that is not spelled exactly finds the same door by the routes."""
         door = self.doors.get((scope["method"], scope["path"])) if scope["type"] == "http" else None
-        await (door or self.app)(scope, receive, send)
+        await (door or self.app)(scope, receive, _heard(send))
+
+
+CLOSED = "the handler is closed"  # uvloop, of a connection that its client has ended; nobody was told yet
+
+
+def _heard(send: Send) -> Send:
+    """`send` for a client that may hang up before its answer: that is no error of ours."""
+
+    async def told(message: Message) -> None:
+        try:
+            await send(message)
+        except RuntimeError as error:
+            if CLOSED not in str(error):
+                raise
+            log.info("request.unheard")
+
+    return told
 
 
 async def deliver(answer: Answer, send: Send) -> None:
@@ -168,8 +185,9 @@ async def _call(scope: Scope, receive: Receive, cap: int, trace_id: str) -> Call
         raise RefusedError.bad("The address holds the character NUL (%00), which no database stores.")
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
     body = await _body(scope, receive, headers, cap)
-    peer = (scope.get("client") or ("",))[0]
-    return Call(scope["method"], path, body, headers, query, scope.get("path_params", {}), trace_id, peer)
+    peer, raw_path = (scope.get("client") or ("",))[0], scope.get("raw_path", b"").decode("latin-1")
+    parameters = scope.get("path_params", {})
+    return Call(scope["method"], path, body, headers, query, parameters, trace_id, peer, raw_path=raw_path)
 
 
 def _query(scope: Scope) -> Mapping[str, str]:

@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 
 from sqlalchemy.exc import DBAPIError
 
-from sonde.server.kernel.http import unavailable
+from sonde.server.kernel.outage import unavailable
 from sonde.server.kernel.tx import Tx
 
 A = TypeVar("A")

@@ -8,16 +8,14 @@ on a worker thread.
 import gzip
 import json
 import re
-import sqlite3
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from sqlalchemy.exc import DBAPIError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.requests import ClientDisconnect
 
-from sonde.server.kernel.log import log
+from sonde.server.kernel.log import log, refused
+from sonde.server.kernel.outage import unavailable
 from sonde.wire.codec import to_json
 from sonde.wire.envelope import Envelope, ErrorTag
 
@@ -38,6 +36,7 @@ class Call(msgspec.Struct, frozen=True):
     trace_id: str
     peer: str = ""  # the address of who is connected: a client or its proxy
     site_url: str = ""  # the address people and clients know this server by
+    raw_path: str = ""  # as it came, parts still percent-encoded; empty where nothing needs it
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -141,6 +140,7 @@ def success(reply: Reply, *, trace_id: str, request: str) -> Answer:
 def answer_for(error: BaseException, *, trace_id: str, request: str) -> Answer:
     """The envelope of anything that went wrong: a refusal, a database that cannot be written, a bug."""
     refusal = refusal_of(error)
+    refused(refusal.status, refusal.tag, refusal.message, trace_id=trace_id, request=request)
     body = Envelope(
         success=False,
         status=refusal.status,
@@ -153,26 +153,6 @@ def answer_for(error: BaseException, *, trace_id: str, request: str) -> Answer:
     )
     headers = {"Retry-After": str(refusal.retry_after)} if refusal.retry_after else {}
     return envelope(body, headers)
-
-
-PROGRAM_LIMIT = "54"  # PostgreSQL's class of errors of things that are too large
-READ_ONLY = "25006"  # a standby, or an old primary after a failover
-
-
-def unavailable(error: BaseException) -> bool:
-    """Whether the database cannot be reached or written now: disk full, read-only, connection lost, all in use.
-
-    SQLite calls a statement that it does not understand, such as one about a column that is not there, operational too;
-    PostgreSQL one with a value that no index can hold. Another try would end the same way.
-    """
-    if isinstance(error, PoolTimeoutError):
-        return True
-    if not isinstance(error, DBAPIError):
-        return False
-    state = getattr(error.orig, "sqlstate", None) or ""
-    if getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR or state.startswith(PROGRAM_LIMIT):
-        return False
-    return isinstance(error, OperationalError) or error.connection_invalidated or state == READ_ONLY
 
 
 def refusal_of(error: BaseException) -> RefusedError:

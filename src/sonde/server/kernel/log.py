@@ -24,6 +24,15 @@ def retraced(trace_id: str) -> None:
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
 
+LOGGED = 500  # characters of a text that a client may have chosen
+
+
+def refused(status: int, tag: str, because: str, *, trace_id: str, request: str) -> None:
+    """Log a refusal under the trace id that its client prints, so that who is shown one can look up why."""
+    facts = {"status": status, "tag": str(tag), "because": because[:LOGGED], "request": request[:LOGGED]}
+    log.info("request.refused", **facts, trace_id=trace_id)
+
+
 # The second wall (reliability.md T15): nothing logs a secret, but a library's message may carry one.
 _SECRET = re.compile(r"eyJ[\w-]{10,}\.[\w-]+\.[\w-]+|sonde_[\w-]{43}|(?i:bearer)\s+[^\s'\",]+")
 _ROW = re.compile(

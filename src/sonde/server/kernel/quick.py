@@ -96,7 +96,7 @@ class QuickProtocol(PatientProtocol):
     def _teller(self, exchange: _Exchange) -> Callable[[Answer], None]:
         def tell(answer: Answer) -> None:
             exchange.response_started = exchange.response_complete = True
-            if exchange.disconnected:
+            if exchange.disconnected or self.transport.is_closing():  # its client hung up
                 return
             headers = (*self.server_state.default_headers, *answer.headers)
             head = [b"%s: %s\r\n" % header for header in headers]

@@ -73,6 +73,7 @@ def tokens(db: Database, github: GitHub, actor: Actor, request: StsRequest, poli
         if source.repository is not None and isinstance(policy, Policy)
     ]
     minted = tuple(_minted(github, actor, trusted, installations))
+    log.info("sts.answered", tokens=len(minted), excluded={one.repo: one.reason for one in excluded})
     if minted:
         _record(db, actor, minted, policy_name)
     return StsAnswer(minted, excluded)

@@ -11,9 +11,10 @@ from starlette.responses import RedirectResponse, Response
 
 from sonde.server.kernel.body import read_body
 from sonde.server.kernel.db import Database
-from sonde.server.kernel.http import Call, RefusedError, unavailable
+from sonde.server.kernel.http import Call, RefusedError
 from sonde.server.kernel.ids import new_trace_id
 from sonde.server.kernel.log import log, traced
+from sonde.server.kernel.outage import unavailable
 from sonde.server.kernel.strangers import Strangers, too_many
 from sonde.server.web import signin
 from sonde.server.web.model import File, Goto, PageHandler, View

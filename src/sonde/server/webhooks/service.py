@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from sonde.server.github import events
 from sonde.server.github.signature import genuine
 from sonde.server.kernel.db import Database, Grouped, Tx
-from sonde.server.kernel.http import RefusedError, unavailable
+from sonde.server.kernel.http import RefusedError
 from sonde.server.kernel.log import log
+from sonde.server.kernel.outage import unavailable
 from sonde.server.webhooks import store
 from sonde.server.workspaces import store as workspaces
 from sonde.wire.envelope import ErrorTag
