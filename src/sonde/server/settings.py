@@ -37,8 +37,8 @@ class Settings(BaseSettings):
     poll_seconds: Positive = 1.0
     delivery_body_days: Positive = 7.0
     ui_token: str = ""
-    failures_at_once: NonNegativeInt = 30
-    failures_a_minute: Positive = 10.0
+    failures_at_once: NonNegativeInt = 600
+    failures_a_minute: Positive = 60.0
     trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
     log_json: bool | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
