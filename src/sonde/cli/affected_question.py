@@ -120,9 +120,7 @@ def ask(
     config = inventory.load_config(world, flags)
     config.require_stacks()
     engine = open_engine(config, Recorder(WorkingTree(config.base_path)), env=world.env)
-    mode = given["error_mode"] or world.env.get("ATMOS_DESCRIBE_ERROR_MODE") or config.get("describe.error_mode") or ""
-    if mode not in ERROR_MODES:
-        raise CliError(f'invalid error mode\n\n"{mode}"', hints=["Use warn, silent or strict."])
+    mode = _error_mode(world, config, given)
     options = options_of(mode, {**given, "error_mode": mode}, stack=given["stack"])
     kept = open_kept(config, engine, options, world.env) if keeps else None
     if validated:
@@ -130,6 +128,23 @@ def ask(
 
         for warning in validate(config, engine, warn=lambda text: inventory.warn(world, text), known=kept):
             inventory.warn(world, str(warning))
+    _refuse_what_does_not_fit(given)
+    for name in ("ref", "sha") if validated else ():
+        if given[name]:
+            (notices or world.stderr).write(f"Flag --{name} has been deprecated, use --base instead\n")
+    repository = open_repository(str(config.cwd), _git_env(world.env, given["ssh_key"]))
+    git.repository(git.find(config.cwd))  # a remote that is no URL of a host is refused, as everywhere
+    return Question(world, config, engine, repository, options, given, kept)
+
+
+def _error_mode(world: Process, config: Config, given: Mapping[str, Any]) -> str:
+    mode = given["error_mode"] or world.env.get("ATMOS_DESCRIBE_ERROR_MODE") or config.get("describe.error_mode") or ""
+    if mode not in ERROR_MODES:
+        raise CliError(f'invalid error mode\n\n"{mode}"', hints=["Use warn, silent or strict."])
+    return str(mode)
+
+
+def _refuse_what_does_not_fit(given: Mapping[str, Any]) -> None:
     if given["repo_path"] and any(given[name] for name in ("base", "ref", "sha", "ssh_key", "ssh_key_password")):
         raise CliError(
             "if the '--repo-path' flag is specified, the '--base', '--ref', '--sha', '--ssh-key' and "
@@ -140,12 +155,6 @@ def ask(
             "--ssh-key-password is not supported: a password on the command line is seen by every process",
             hints=["Load the key into ssh-agent: ssh-add <key>"],
         )
-    for name in ("ref", "sha") if validated else ():
-        if given[name]:
-            (notices or world.stderr).write(f"Flag --{name} has been deprecated, use --base instead\n")
-    repository = open_repository(str(config.cwd), _git_env(world.env, given["ssh_key"]))
-    git.repository(git.find(config.cwd))  # a remote that is no URL of a host is refused, as everywhere
-    return Question(world, config, engine, repository, options, given, kept)
 
 
 def _git_env(env: Mapping[str, str], key: str) -> Mapping[str, str]:

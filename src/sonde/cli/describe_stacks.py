@@ -96,12 +96,15 @@ def _keep(result: dict[str, Any], sections: tuple[str, ...]) -> dict[str, Any]:
     """Only these sections, and only what has any of them."""
     found: dict[str, Any] = {}
     for stack, content in result.items():
-        for kind, components in content["components"].items():
-            for name, part in components.items():
-                kept = {key: value for key, value in part.items() if key in sections}
-                if kept:
-                    found.setdefault(stack, {"components": {}})["components"].setdefault(kind, {})[name] = kept
+        of_kinds = {kind: _having(components, sections) for kind, components in content["components"].items()}
+        if of_kinds := {kind: components for kind, components in of_kinds.items() if components}:
+            found[stack] = {"components": of_kinds}
     return found
+
+
+def _having(components: dict[str, Any], sections: tuple[str, ...]) -> dict[str, Any]:
+    cut = {name: {key: part[key] for key in part if key in sections} for name, part in components.items()}
+    return {name: part for name, part in cut.items() if part}
 
 
 @click.command(name="component")

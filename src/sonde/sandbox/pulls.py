@@ -28,13 +28,8 @@ class Pulls(Pushes):
             of = self.repository(repository)
             source, head = self._head(of, head)
             base = base or of.default_branch
-            head_sha = git.resolve(self.bare(source), f"refs/heads/{head}")
-            base_sha = git.resolve(self.bare(of), f"refs/heads/{base}")
-            if not head_sha or not base_sha:
-                missing = "base" if head_sha else "head"
-                raise Refused(
-                    422, "Validation Failed", [{"resource": "PullRequest", "field": missing, "code": "invalid"}]
-                )
+            head_sha = self._tip(source, head, "head")
+            base_sha = self._tip(of, base, "base")
             now = self.time()
             pull = PullRequest(
                 id=self.next_id("pull"),
@@ -56,6 +51,12 @@ class Pulls(Pushes):
             self._refresh(pull)
             self._happened("opened", pull, author)
             return pull
+
+    def _tip(self, of: Repository, branch: str, field: str) -> str:
+        """The commit of a branch; Refused 422 names the `field` of the request whose branch is absent."""
+        if sha := git.resolve(self.bare(of), f"refs/heads/{branch}"):
+            return sha
+        raise Refused(422, "Validation Failed", [{"resource": "PullRequest", "field": field, "code": "invalid"}])
 
     def _head(self, of: Repository, head: str) -> tuple[Repository, str]:
         owner, colon, branch = head.partition(":")

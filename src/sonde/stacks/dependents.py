@@ -68,10 +68,13 @@ def graph(found: "Stacks") -> dict[Key, set[Key]]:
     for instance in found.instances:
         own = result.setdefault(key_of(instance), set())
         for edge in [] if is_out(instance.sections) else edges(instance.sections):
-            for target in by_name.get(edge.component, ()):
-                if matches(edge, Target(target.name, target.stack, context_parts(target.sections)), instance):
-                    own.add(key_of(target))
+            own |= {key_of(one) for one in by_name.get(edge.component, ()) if matches(edge, target_of(one), instance)}
     return result
+
+
+def target_of(instance: "Instance") -> Target:
+    """An instance as what an edge may point at."""
+    return Target(instance.name, instance.stack, context_parts(instance.sections))
 
 
 def key_of(instance: "Instance") -> Key:

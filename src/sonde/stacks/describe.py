@@ -1,5 +1,6 @@
 """One component in full: what `describe component` shows (stacks.md §8.2)."""
 
+import itertools
 import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -137,14 +138,13 @@ def find(engine: "Engine", name: str, stack: str) -> Found:
 def _users(engine: "Engine", folder: str, stack: str) -> list[str]:
     """The stack's components that are called like a folder, or use it."""
     wanted = discovery.physical(engine.files, stack)
+    contents = [engine.stack(path) for path in (engine.files if wanted is None else [wanted])]
     users = set()
-    for path in engine.files if wanted is None else [wanted]:
-        content = engine.stack(path)
-        for kind in kinds.LOOKED_UP:
-            for name in content.components(kind):
-                uses = name == folder or folder_of(content.component(kind, name)) == folder
-                if uses and (wanted is not None or any(_candidates(engine, kind, name, stack, {}))):
-                    users.add(name)
+    for content, kind in itertools.product(contents, kinds.LOOKED_UP):
+        for name in content.components(kind):
+            uses = name == folder or folder_of(content.component(kind, name)) == folder
+            if uses and (wanted is not None or any(_candidates(engine, kind, name, stack, {}))):
+                users.add(name)
     return sorted(users)
 
 

@@ -102,10 +102,9 @@ def _in_turn(home: Project, call: Call, engine: Engine, job: Job) -> dict[Node, 
     with run.noting() as signals:
         while True:
             step = schedule.decide(replace(job, limit=1), ended, (), interrupted=bool(signals))
-            for node, why in step.skip.items():
-                ended[node] = Ended("skipped", 1, why)
-                if job.failure_mode == KEEP_GOING:
-                    home.log.warning("Skipped.", component=node.component, stack=node.stack, because=why)
+            ended |= {node: Ended("skipped", 1, why) for node, why in step.skip.items()}
+            for node, why in step.skip.items() if job.failure_mode == KEEP_GOING else ():
+                home.log.warning("Skipped.", component=node.component, stack=node.stack, because=why)
             if not step.start:
                 return ended
             ended[step.start[0]] = _one(home, call, engine, step.start[0])

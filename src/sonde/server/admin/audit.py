@@ -119,16 +119,18 @@ def _of_files(files: Sequence[Path], expected: Mark | None = None) -> Sound | Br
 
 def _rows(files: Sequence[Path]) -> Iterator[Row]:
     for path in files:
-        number = 0
         try:
             with path.open(encoding="utf-8") as lines:
-                for text in lines:
-                    number += 1
-                    yield decide.row_of(text)
-        except decide.LineError as error:
-            raise click.ClickException(f"{path}:{number} is no row of an export: {error}") from error
+                yield from (_row(f"{path}:{number}", text) for number, text in enumerate(lines, 1))
         except (OSError, UnicodeDecodeError) as error:
             raise click.ClickException(f"{path} cannot be read: {error}") from error
+
+
+def _row(place: str, text: str) -> Row:
+    try:
+        return decide.row_of(text)
+    except decide.LineError as error:
+        raise click.ClickException(f"{place} is no row of an export: {error}") from error
 
 
 @audit.command("export", context_settings=HELP)

@@ -55,12 +55,19 @@ class KeyRing:
 
     def secret(self, kid: str) -> str | None:
         """The secret of a key id; reads the database for one that another replica made, and again after some seconds."""
-        if kid not in self._keys.secrets or not self._keys.fresh:
+        if not self._has(kid):
             with self._lock:
-                if kid not in self._keys.secrets or not self._keys.fresh:
-                    with self._db.read() as tx:
-                        self.load(tx)
+                self._load_for(kid)
         return self._keys.secrets.get(kid)
+
+    def _has(self, kid: str) -> bool:
+        return kid in self._keys.secrets and self._keys.fresh
+
+    def _load_for(self, kid: str) -> None:
+        """Read the keys, unless whoever had the lock before has just done it."""
+        if not self._has(kid):
+            with self._db.read() as tx:
+                self.load(tx)
 
     def known(self, kid: str) -> str:
         """The secret of a key id that was read a moment ago; asks nobody. Raises KeyError for another."""

@@ -85,6 +85,6 @@ def _targets(instance: Instance, by_component: dict[str, list[Instance]]) -> Ite
         if edge.component == instance.name:
             continue
         for candidate in by_component.get(edge.component, ()):
-            target = dependents.Target(candidate.name, candidate.stack, dependents.context_parts(candidate.sections))
+            target = dependents.target_of(candidate)
             if dependents.matches(edge, target, instance):
                 yield (candidate.stack, candidate.name)

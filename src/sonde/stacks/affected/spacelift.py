@@ -1,5 +1,6 @@
 """The Spacelift admin stacks that manage what is affected (`--include-spacelift-admin-stacks`, stacks.md §10.2)."""
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -18,17 +19,20 @@ def with_admin_stacks(found: Sequence[Affected], instances: Iterable[Instance]) 
     """
     candidates = [each for each in instances if each.kind == kinds.TERRAFORM and _has_workspace(each)]
     result: dict[Key, Affected] = {key_of(each.instance): each for each in found}
-    for each in found:
-        selector = section(each.instance, "settings").get("spacelift", {})
-        selector = selector.get("admin_stack_selector") if isinstance(selector, dict) else None
-        if each.deletion or each.instance.kind != kinds.TERRAFORM or not isinstance(selector, dict):
-            continue
-        for admin in candidates:
-            if _selects(selector, admin):
-                known = result.get(key_of(admin)) or Affected(admin, ())
-                if REASON not in known.reasons:
-                    result[key_of(admin)] = replace(known, reasons=(*known.reasons, REASON))
+    selectors = [selector for each in found if (selector := _selector(each)) is not None]
+    for selector, admin in itertools.product(selectors, candidates):
+        known = result.get(key_of(admin)) or Affected(admin, ())
+        if _selects(selector, admin) and REASON not in known.reasons:
+            result[key_of(admin)] = replace(known, reasons=(*known.reasons, REASON))
     return ordered(result.values())
+
+
+def _selector(affected: Affected) -> Mapping[str, Any] | None:
+    if affected.deletion or affected.instance.kind != kinds.TERRAFORM:
+        return None
+    spacelift = section(affected.instance, "settings").get("spacelift")
+    selector = spacelift.get("admin_stack_selector") if isinstance(spacelift, dict) else None
+    return selector if isinstance(selector, dict) else None
 
 
 def _has_workspace(instance: Instance) -> bool:
