@@ -11,7 +11,7 @@ from sonde.cli import progress, project, upload
 from sonde.cli.errors import ApiError, GitError
 from sonde.cli.log import Log
 from sonde.cli.process import Process
-from sonde.cli.upload import Uploadable, affected_json, cut, instance_item
+from sonde.cli.upload import BY_A_HAIR, Uploadable, affected_json, cut, instance_item
 
 
 @pytest.fixture
@@ -175,6 +175,9 @@ BUSY = (400, {"success": False, "errorMessage": "no"})
         ([OK, BUSY], "Part 1 of 4 arrived (1 of 4 items); the others were not sent."),
         ([OK, OK, BUSY], "Parts 1 to 2 of 4 arrived (2 of 4 items); the others were not sent."),
         ([("close", b"")], "Whether part 1 arrived is not known; the others were not sent."),
+        ([("close", b""), BUSY], "Whether part 1 arrived is not known; the others were not sent."),
+        ([(504, b"<html>Gateway Timeout</html>")], "Whether part 1 arrived is not known; the others were not sent."),
+        ([(503, {"errorMessage": "away"})], "Nothing was uploaded."),
         ([OK, OK, ("close", b"")], "Parts 1 to 2 of 4 arrived (2 of 4 items); whether part 3 did is not known;"),
     ],
 )
@@ -233,13 +236,32 @@ def test_how_items_are_cut_into_chunks(sizes, limit, chunks):
     assert cut(sizes, limit=limit, overhead=300) == chunks
 
 
-@given(st.lists(st.integers(2, 5000), max_size=60), st.integers(400, 20000), st.integers(0, 300))
-def test_every_item_is_in_one_chunk_and_none_is_above_the_limit_unless_it_is_alone(sizes, limit, overhead):
-    chunks = cut(sizes, limit=limit, overhead=overhead)
+@given(
+    st.lists(st.integers(2, 5000), max_size=60),
+    st.integers(400, 20000),
+    st.integers(0, 300),
+    st.sampled_from([1.0, BY_A_HAIR]),
+)
+def test_every_item_is_in_one_chunk_and_none_is_above_the_limit_unless_it_is_alone(sizes, limit, overhead, slack):
+    chunks = cut(sizes, limit=limit, overhead=overhead, slack=slack)
     assert sorted(at for chunk in chunks for at in chunk) == list(range(len(sizes)))
     for chunk in chunks:
         size = overhead + sum(sizes[at] + 1 for at in chunk)
-        assert size <= limit * 1.01 + 2 or len(chunk) == 1
+        assert size <= limit * slack + 2 or len(chunk) == 1
+
+
+@pytest.mark.parametrize("limit", [700, 750, 999, 1024, 4000])
+def test_no_body_is_above_a_limit_that_was_set(home, plane, limit):
+    home = limited(home, limit)
+    upload.instances(home, [vpc(f"s{number:02}", pro={"x": "ü<" * (number * 7 % 23)}) for number in range(40)])
+    assert len(plane.seen) > 1
+    assert max(len(seen.raw) for seen in plane.seen) <= limit
+
+
+def test_one_component_above_the_limit_is_named_since_a_proxy_may_refuse_it(home, plane):
+    upload.instances(limited(home, 700), [vpc(), vpc("big", pro={"x": "y" * 700})])
+    assert len(plane.seen) == 2
+    assert 'This component alone is above max_payload_bytes. instance="vpc in big"' in home.process.stderr.getvalue()
 
 
 @pytest.mark.parametrize(

@@ -176,11 +176,12 @@ def accepted(session: Session, operation: str, method: str, path: str, body: byt
 
 def retried(session: Session, operation: str, attempt: Callable[[], T]) -> T:
     """Four attempts after no answer, 5xx and 401, 1, 2 and 4 s apart; any other refusal is final (protocol.md §8)."""
-    attempts = len(DELAYS) + 1
+    attempts, doubtful = len(DELAYS) + 1, False
     for number in range(1, attempts + 1):
         try:
             return attempt()
         except (NoAnswerError, DecodeError, RefusedError) as error:
+            doubtful = error.doubtful = doubtful or _may_have_acted(error)
             if isinstance(error, RefusedError) and not (error.status == 401 or error.status >= 500):
                 raise
             session.log.warning(
@@ -199,9 +200,15 @@ def retried(session: Session, operation: str, attempt: Callable[[], T]) -> T:
     raise AssertionError("the last attempt returns or raises")
 
 
+def _may_have_acted(error: ApiError) -> bool:
+    """Whether the control plane may have acted on an attempt, although we got no yes: a gateway may have lost it."""
+    return (isinstance(error, NoAnswerError) and error.sent) or error.status in (502, 504)
+
+
 def _renew(session: Session, refused: ApiError) -> None:
     """A new session after a 401. If that is refused too there is nothing to retry with: both reasons are told."""
     try:
         session.refresh()
     except ApiError as error:
+        error.doubtful = refused.doubtful
         raise error.prefixed(f"{refused.message}\nfailed to refresh API token: ") from error

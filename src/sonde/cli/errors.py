@@ -55,9 +55,13 @@ class GitError(CliError):
 
 
 class ApiError(CliError):
-    """The control plane did not say yes. `prefixed` puts what was attempted in front, keeping type and facts."""
+    """The control plane did not say yes. `prefixed` puts what was attempted in front, keeping type and facts.
+
+    `doubtful` says of a call of several attempts that one of them may have taken effect all the same.
+    """
 
     status: int | None = None
+    doubtful = False
 
     def prefixed(self, what: str) -> "ApiError":
         self.message = f"{what}{self.message}"

@@ -1,14 +1,37 @@
 """`sonde pro config`: where the control plane is and as whom we would speak, and which file or variable says so."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import click
 
 from sonde.cli import options, process, project, shown
 from sonde.stacks.config import ProSettings, Value
+from sonde.wire import exchange
 
-SECRET = frozenset({"token", "oidc_request_token"})
+# What is shown, in this order: by its key below `settings.pro`, or what it would be there.
+SHOWN: Mapping[str, str] = {
+    "base_url": "base_url",
+    "endpoint": "endpoint",
+    "workspace_id": "workspace_id",
+    "token": "token",
+    "github_oidc.request_url": "oidc_request_url",
+    "github_oidc.request_token": "oidc_request_token",
+    "github_oidc.audience": "oidc_audience",
+    "max_payload_bytes": "max_payload",
+    "atmos_pro_run_id": "run_id",
+    "github_run_id": "github_run_id",
+    "head_ref": "head_ref",
+    "git_sts.git_config_mode": "git_config_mode",
+    "git_sts.revoke_on_exit": "revoke_on_exit",
+    "github_token": "github_token",
+}
+SECRET = frozenset({"token", "github_oidc.request_token", "github_token"})
+READ = frozenset(  # of the variables that begin so; any other is a mistake
+    f"ATMOS_PRO_{name}"
+    for name in ("BASE_URL", "ENDPOINT", "WORKSPACE_ID", "TOKEN", "RUN_ID", "OIDC_AUDIENCE", "GITHUB_TOKEN")
+)
 
 
 @click.command(
@@ -24,7 +47,9 @@ SECRET = frozenset({"token", "oidc_request_token"})
 def config(ctx: click.Context, form: str) -> None:
     world = process.current()
     pro = project.load(world, options.flags_of(ctx)).config.pro
-    found = [_row(name, value) for name, value in _values(pro)]
+    found = [_row(name, getattr(pro, field)) for name, field in SHOWN.items()]
+    for name in sorted(name for name in world.env if name.startswith("ATMOS_PRO_") and name not in READ):
+        world.stderr.write(f"⚠ {name} is set, but nothing reads it; those that are read: {', '.join(sorted(READ))}.\n")
     if form == "json":
         world.stdout.write(json.dumps(found, indent=2) + "\n")
         return
@@ -35,12 +60,9 @@ def config(ctx: click.Context, form: str) -> None:
     world.stdout.write(f"\n{sign_in(pro)}\n")
 
 
-def _values(pro: ProSettings) -> list[tuple[str, Value]]:
-    """All settings that have an origin, in their order."""
-    return [(name, value) for name, value in pro._asdict().items() if isinstance(value, Value)]
-
-
 def _row(name: str, value: Value) -> dict[str, Any]:
+    if name == "github_oidc.audience" and value.is_default:
+        value = Value(exchange.AUDIENCE, value.origin)
     unset = not value.text
     return {
         "setting": name,

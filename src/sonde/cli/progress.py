@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from sonde.cli.errors import ApiError, NoAnswerError
+from sonde.cli.errors import ApiError
 from sonde.cli.process import Process
 
 WIDTH = 24
@@ -35,7 +35,7 @@ def part(process: Process, index: int, sizes: Sequence[int], what: str) -> Itera
 
 def how_to_resume(process: Process, error: ApiError, index: int, sizes: Sequence[int]) -> str:
     """What arrived when part `index` (from 0) failed, and the command that sends it again."""
-    lost = isinstance(error, NoAnswerError) and error.sent
+    lost = error.doubtful
     if len(sizes) == 1:
         arrived = "Whether it arrived is not known; to send it twice does no harm." if lost else "Nothing was uploaded."
         return f"{arrived} Send it again: {process.command}"

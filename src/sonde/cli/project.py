@@ -77,7 +77,7 @@ def _pro(loaded: Config) -> ProSettings:
         oidc_request_url=pro.oidc_request_url.text,
         oidc_request_token=pro.oidc_request_token.text,
         audience=pro.oidc_audience.text,
-        max_payload_bytes=pro.max_payload_bytes,
+        max_payload_bytes=0 if pro.max_payload.is_default else pro.max_payload_bytes,
     )
 
 

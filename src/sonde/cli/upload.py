@@ -23,7 +23,8 @@ from sonde.wire.instances import InstanceItem, InstancesUpload
 from sonde.wire.limits import DEFAULT_MAX_PAYLOAD
 
 BATCH_FIELDS = 200  # bytes kept free in each chunk for batch_id, batch_index and batch_total
-TOLERANCE = 1.01  # of the limit: an average may miss it by a hair, as the Go client's does
+BATCH_MOST = 100  # bytes that these take at most
+BY_A_HAIR = 1.01  # of the default limit, which nobody set: there the Go client's cut may miss it, and is kept
 EXPRESSION = re.compile(r"\{\{.*?\}\}", re.DOTALL)
 FIELD = re.compile(r"(?<![\w)\]\"])\.([A-Za-z_]\w*(?:\.\w+)*)")
 RENDERED_BY_SERVER = re.compile(r"(?:atmos_component|atmos_stack|settings\.pro\..+)")
@@ -184,10 +185,12 @@ def _texts(value: Any, where: str) -> Iterator[tuple[str, str]]:
 def _send(home: Project, operation: str, path: str, upload: Any, name: str, items: list[Any]) -> None:
     """Send `items` as field `name` of `upload`, chunk by chunk in order; the first that fails ends it."""
     encoded = [len(transport.encode(item)) for item in items]
-    limit = home.pro.max_payload_bytes if home.pro.max_payload_bytes > 0 else DEFAULT_MAX_PAYLOAD
+    wanted = home.pro.max_payload_bytes
+    limit, slack = (wanted, 1.0) if wanted > 0 else (DEFAULT_MAX_PAYLOAD, BY_A_HAIR)
     overhead = len(transport.encode(codec.to_json(upload)))
-    chunks = cut(encoded, limit=limit, overhead=overhead)
+    chunks = cut(encoded, limit=limit, overhead=overhead, slack=slack)
     batched = not fits(encoded, limit=limit, overhead=overhead)  # one item above the limit is part 1 of 1
+    _warn_of_giants(home.log, items, encoded, limit - overhead - BATCH_MOST)
     session = project.session(home)
     batch = str(uuid4())
     what = f"failed to upload {name}: "
@@ -207,6 +210,14 @@ def _send(home: Project, operation: str, path: str, upload: Any, name: str, item
                 raise error.prefixed(f"{number}{what}") from error
 
 
+def _warn_of_giants(log: Log, items: Sequence[Mapping[str, Any]], sizes: Sequence[int], room: int) -> None:
+    """What is above the limit by itself cannot be cut, and a proxy may refuse it."""
+    for item, size in zip(items, sizes, strict=True):
+        if size > room:
+            where = f"{item['component']} in {item['stack']}"
+            log.warning("This component alone is above max_payload_bytes.", instance=where, bytes=size)
+
+
 def fits(sizes: Sequence[int], *, limit: int, overhead: int) -> bool:
     """Whether all items go in one request that is no part of a batch."""
     return not sizes or overhead + sum(sizes) + _commas(sizes) <= limit
@@ -216,12 +227,13 @@ def _commas(sizes: Sequence[int]) -> int:
     return 2 + max(len(sizes) - 1, 0)
 
 
-def cut(sizes: Sequence[int], *, limit: int, overhead: int) -> list[list[int]]:
+def cut(sizes: Sequence[int], *, limit: int, overhead: int, slack: float = 1.0) -> list[list[int]]:
     """Which items go into which chunk, by their places; `sizes`, `limit` and `overhead` are bytes of JSON.
 
     All in one where they fit. Else runs of equal length by the average size, as the Go client cuts. Where such a run
     would break the limit (one big item among small ones) the same number of chunks is filled evenly instead, or more
-    of them if need be; a single item above the limit goes alone (protocol.md §6.4).
+    of them if need be; a single item above the limit goes alone (protocol.md §6.4). `slack` is how much of the limit
+    such a run may take.
     """
     if fits(sizes, limit=limit, overhead=overhead):
         return [list(range(len(sizes)))]
@@ -231,9 +243,9 @@ def cut(sizes: Sequence[int], *, limit: int, overhead: int) -> list[list[int]]:
     runs = [list(range(start, min(start + length, len(sizes)))) for start in range(0, len(sizes), length)]
 
     def weight(chunk: list[int]) -> int:
-        return overhead + BATCH_FIELDS // 2 + sum(sizes[at] + 1 for at in chunk)
+        return overhead + BATCH_MOST + sum(sizes[at] + 1 for at in chunk)
 
-    if all(weight(run) <= limit * TOLERANCE or len(run) == 1 for run in runs):
+    if all(weight(run) <= limit * slack or len(run) == 1 for run in runs):
         return runs
     for count in range(len(runs), len(sizes) + 1):
         filled = _even(sizes, count)

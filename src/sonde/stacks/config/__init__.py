@@ -132,7 +132,6 @@ def _config(raw: dict[str, Any], found: Found, search: Search, base: Path) -> Co
     settings = found.merged.get("settings")
     pro = settings.get("pro") if isinstance(settings, dict) else None
     limit = raw["settings"]["pro"].get("max_payload_bytes", 0)
-    file_name = str(found.folder / "atmos.yaml") if found.folder else "atmos.yaml"
     return Config(
         raw=raw,
         cwd=search.cwd,
@@ -145,7 +144,7 @@ def _config(raw: dict[str, Any], found: Found, search: Search, base: Path) -> Co
         name_template=stacks["name_template"],
         name_pattern=stacks["name_pattern"],
         list_merge_strategy=raw["settings"]["list_merge_strategy"],
-        pro=pro_settings(pro or {}, search.env, file_name, limit),
+        pro=pro_settings(pro or {}, search.env, found.pro_from, limit),
         warnings=tuple(found.warnings),
     )
 

@@ -30,6 +30,7 @@ class Found:
 
     def __init__(self) -> None:
         self.merged: dict[str, Any] = {}
+        self.pro_from: dict[str, str] = {}  # the file that has the last word on a key of `settings.pro`
         self.folder: Path | None = None
         self.warnings: list[str] = []
 
@@ -114,6 +115,7 @@ def _read_with_imports(path: Path, search: Search, found: Found) -> dict[str, An
         for part in yaml_files(path.parent / folder):
             merge_file(result, _read_imported(part, search, found, (path,)), main=False)
     _merge_imports(result, own, path, search, found, (path,))
+    note(found, path, own)
     merge_file(result, own, main=True)
     return result
 
@@ -145,8 +147,18 @@ def _read_imported(path: Path, search: Search, found: Found, chain: tuple[Path, 
     result: dict[str, Any] = {}
     _merge_imports(result, own, path, search, found, (*chain, path))
     own.pop("import", None)
+    note(found, path, own)
     merge_file(result, own, main=True)
     return result
+
+
+def note(found: Found, path: Path, own: Mapping[str, Any]) -> None:
+    """Remember what a file says of `settings.pro`. Files are noted in the order in which they are merged."""
+    settings = own.get("settings")
+    pro = settings.get("pro") if isinstance(settings, dict) else None
+    for key, value in pro.items() if isinstance(pro, dict) else ():
+        keys = [f"{key}.{below}" for below in value] if isinstance(value, dict) else [key]
+        found.pro_from.update(dict.fromkeys(keys, str(path)))
 
 
 def _targets(folder: Path, entry: str) -> list[Path]:

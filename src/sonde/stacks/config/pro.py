@@ -11,7 +11,7 @@ DEFAULT = "default"
 
 
 class Value(NamedTuple):
-    """A setting and where it comes from: `default`, the path of atmos.yaml, or the name of an environment variable."""
+    """A setting and where it comes from: `default`, the path of a file, or the name of an environment variable."""
 
     text: str
     origin: str
@@ -34,7 +34,14 @@ class ProSettings(NamedTuple):
     github_run_id: Value
     run_id: Value
     head_ref: Value
-    max_payload_bytes: int
+    git_config_mode: Value
+    revoke_on_exit: Value
+    github_token: Value  # of ours, for what runs below us; never read
+    max_payload: Value
+
+    @property
+    def max_payload_bytes(self) -> int:
+        return int(self.max_payload.text)
 
     @property
     def url(self) -> str:
@@ -42,30 +49,41 @@ class ProSettings(NamedTuple):
         return f"{self.base_url.text}/{self.endpoint.text}"
 
 
-def pro_settings(from_files: Mapping[str, Any], env: Mapping[str, str], file_name: str, limit: int) -> ProSettings:
-    """Choose each value: the environment (an empty variable is unset), then atmos.yaml, then the default.
+def pro_settings(
+    from_files: Mapping[str, Any], env: Mapping[str, str], origins: Mapping[str, str], limit: int
+) -> ProSettings:
+    """Choose each value: the environment (an empty variable is unset), then the files, then the default.
 
-    `limit` is `max_payload_bytes` as decoded; 0 and below mean the default.
+    `origins` names the file of each key. `limit` is `max_payload_bytes` as decoded; 0 and below mean the default.
     """
-    oidc = from_files.get("github_oidc") or {}
 
-    def choose(variable: str, written: Any = None, default: str = "") -> Value:
+    def choose(variable: str, key: str = "", default: str = "") -> Value:
         if value := env.get(variable):
             return Value(value, variable)
+        part, _, below = key.partition(".")
+        written = from_files.get(part)
+        if below:
+            written = written.get(below) if isinstance(written, Mapping) else None
         if written not in (None, ""):
-            return Value(str(written), file_name)
+            text = str(written).lower() if isinstance(written, bool) else str(written)
+            return Value(text, origins.get(key, "atmos.yaml"))
         return Value(default, DEFAULT)
 
     return ProSettings(
-        base_url=choose("ATMOS_PRO_BASE_URL", from_files.get("base_url"), DEFAULT_BASE_URL),
-        endpoint=choose("ATMOS_PRO_ENDPOINT", from_files.get("endpoint"), DEFAULT_ENDPOINT),
-        token=choose("ATMOS_PRO_TOKEN", from_files.get("token")),
-        workspace_id=choose("ATMOS_PRO_WORKSPACE_ID", from_files.get("workspace_id")),
-        oidc_request_url=choose("ACTIONS_ID_TOKEN_REQUEST_URL", oidc.get("request_url")),
-        oidc_request_token=choose("ACTIONS_ID_TOKEN_REQUEST_TOKEN", oidc.get("request_token")),
-        oidc_audience=choose("ATMOS_PRO_OIDC_AUDIENCE", oidc.get("audience")),
-        github_run_id=choose("GITHUB_RUN_ID"),
-        run_id=choose("ATMOS_PRO_RUN_ID"),
+        base_url=choose("ATMOS_PRO_BASE_URL", "base_url", DEFAULT_BASE_URL),
+        endpoint=choose("ATMOS_PRO_ENDPOINT", "endpoint", DEFAULT_ENDPOINT),
+        token=choose("ATMOS_PRO_TOKEN", "token"),
+        workspace_id=choose("ATMOS_PRO_WORKSPACE_ID", "workspace_id"),
+        oidc_request_url=choose("ACTIONS_ID_TOKEN_REQUEST_URL", "github_oidc.request_url"),
+        oidc_request_token=choose("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "github_oidc.request_token"),
+        oidc_audience=choose("ATMOS_PRO_OIDC_AUDIENCE", "github_oidc.audience"),
+        github_run_id=choose("GITHUB_RUN_ID", "github_run_id"),
+        run_id=choose("ATMOS_PRO_RUN_ID", "atmos_pro_run_id"),
         head_ref=choose("GITHUB_HEAD_REF"),
-        max_payload_bytes=limit if limit > 0 else DEFAULT_MAX_PAYLOAD_BYTES,
+        git_config_mode=choose("", "git_sts.git_config_mode", "env"),
+        revoke_on_exit=choose("", "git_sts.revoke_on_exit", "true"),
+        github_token=choose("ATMOS_PRO_GITHUB_TOKEN"),
+        max_payload=Value(str(limit), origins.get("max_payload_bytes", "atmos.yaml"))
+        if limit > 0
+        else Value(str(DEFAULT_MAX_PAYLOAD_BYTES), DEFAULT),
     )

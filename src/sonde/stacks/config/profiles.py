@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from sonde.stacks.config.environ import Flags
-from sonde.stacks.config.files import Found, Search, merge_into, read_file, yaml_files
+from sonde.stacks.config.files import Found, Search, merge_into, note, read_file, yaml_files
 from sonde.stacks.errors import StacksError
 
 
@@ -30,7 +30,9 @@ def apply(found: Found, search: Search, flags: Flags) -> None:
                 f"profile not found: {name}", hints=[f"Looked for a folder of that name in: {looked}."], exit_code=2
             )
         for path in yaml_files(folder):
-            merge_into(found.merged, read_file(path, search))
+            own = read_file(path, search)
+            note(found, path, own)
+            merge_into(found.merged, own)
 
 
 def _places(found: Found, search: Search) -> list[Path]:
