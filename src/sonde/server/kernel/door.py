@@ -4,7 +4,7 @@
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any, Protocol
 from urllib.parse import parse_qsl
@@ -33,16 +33,8 @@ class ApiDoor:
         self._cap, self._gate, self._handler = cap, gate, handler
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request; whatever goes wrong becomes an envelope here."""
-        trace_id = new_trace_id()
-        traced(trace_id)
-        try:
-            call = await _call(scope, receive, self._cap, trace_id)
-        except Exception as error:  # noqa: BLE001 - as below
-            answer = answer_for(error, trace_id=trace_id, request=asked(scope["method"], scope["path"]))
-        else:
-            answer = await self._answer(call)
-        await deliver(answer, send)
+        """Answer one request."""
+        await _serve(scope, receive, send, self._cap, self._answer)
 
     async def _answer(self, call: Call) -> Answer:
         try:
@@ -79,15 +71,7 @@ class HotDoor:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request that came by the framework, or that must wait for something."""
-        trace_id = new_trace_id()
-        traced(trace_id)
-        try:
-            call = await _call(scope, receive, self._cap, trace_id)
-        except Exception as error:  # noqa: BLE001 - as below
-            answer = answer_for(error, trace_id=trace_id, request=asked(scope["method"], scope["path"]))
-        else:
-            answer = await self._in_time(call)
-        await deliver(answer, send)
+        await _serve(scope, receive, send, self._cap, self._in_time)
 
     async def _in_time(self, call: Call) -> Answer:
         try:
@@ -126,6 +110,21 @@ class HotDoor:
     @staticmethod
     def _answer(ask: Ask, call: Call, told: Any) -> Answer:
         return success(ask.reply(told), trace_id=call.trace_id, request=asked(call.method, call.path))
+
+
+async def _serve(
+    scope: Scope, receive: Receive, send: Send, cap: int, answered: Callable[[Call], Awaitable[Answer]]
+) -> None:
+    """Read one request, and send what it is answered; one that cannot be read gets an envelope too."""
+    trace_id = new_trace_id()
+    traced(trace_id)
+    try:
+        call = await _call(scope, receive, cap, trace_id)
+    except Exception as error:  # noqa: BLE001 - as above
+        answer = answer_for(error, trace_id=trace_id, request=asked(scope["method"], scope["path"]))
+    else:
+        answer = await answered(call)
+    await deliver(answer, send)
 
 
 def _failure(gate: Gate, call: Call, error: Exception) -> Answer:
