@@ -1,6 +1,7 @@
 """Fixtures of the server's tests."""
 
 import pytest
+from commands import own_environment, runner
 from twins import Twins
 from world import World
 
@@ -29,3 +30,15 @@ def world(tmp_path, database_url):
     made = World(tmp_path, database_url)
     yield made
     made.close()
+
+
+@pytest.fixture
+def environment(monkeypatch, tmp_path):
+    return own_environment(monkeypatch, tmp_path)
+
+
+@pytest.fixture
+def admin(capsys, environment, database_url):
+    """`sonde admin …` on the test's database, with or without a server beside it."""
+    environment.setenv("SONDE_DATABASE_URL", database_url)
+    return runner(capsys)

@@ -1,11 +1,10 @@
 """`sonde admin`: straight on the database, with or without a server beside it; the same command again changes nothing."""
 
-import io
-import json
 import os
 import sys
 
 import pytest
+from commands import facts, refused, runner
 from sqlalchemy import text
 from twins import bare_server, new_database
 from world import WORKSPACE
@@ -18,47 +17,7 @@ from sonde.server.schema import metadata
 REPO = ("repo", "add", "acme/infra", "--repository-id", "11", "--owner-id", "22", "--workspace")
 
 
-@pytest.fixture(autouse=True)
-def environment(monkeypatch, tmp_path):
-    for name in list(os.environ):
-        if name.startswith("SONDE_") and not name.startswith("SONDE_TEST"):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("SONDE_DATA_DIR", str(tmp_path / "data"))
-    return monkeypatch
-
-
-@pytest.fixture
-def admin(capsys, environment, database_url):
-    environment.setenv("SONDE_DATABASE_URL", database_url)
-    return runner(capsys)
-
-
-def runner(capsys):
-    """Run `sonde admin …`; exit code, standard output, standard error."""
-
-    def run(*argv):
-        err = io.StringIO()
-        code = errors.run(cli, ["admin", *argv], prog="sonde", env={}, stderr=err)
-        return code, capsys.readouterr().out, err.getvalue()
-
-    return run
-
-
-def facts(answer):
-    code, out, err = answer
-    assert (code, err) == (0, "")
-    assert out.count("\n") == 1
-    return json.loads(out)
-
-
-def refused(answer, *words):
-    """Exit code 1, nothing on standard output, one sentence that holds `words`."""
-    code, out, err = answer
-    assert (code, out) == (1, "")
-    assert err.startswith("\n# ")
-    assert "Traceback" not in err
-    for word in words:
-        assert word in err, err
+pytestmark = pytest.mark.usefixtures("environment")
 
 
 def rows(url):

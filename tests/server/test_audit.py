@@ -6,11 +6,12 @@ from dataclasses import fields, replace
 
 import click
 import pytest
+from commands import facts, refused
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
-from test_admin import admin, environment, facts, refused, workspace  # noqa: F401 - fixtures of its tests
+from test_admin import workspace  # noqa: F401 - a fixture of its tests
 from test_git_commit import Job
 from test_sts_tokens import ask, link
 from world import WORKSPACE
@@ -173,7 +174,7 @@ def test_the_database_itself_changes_no_row_and_deletes_none(db, statement):
         ("UPDATE audit_heads SET seal = 'x'", 4),
     ],
 )
-def test_verify_names_the_row_that_was_edited_or_deleted(db, admin, statement, number):  # noqa: F811 - a fixture
+def test_verify_names_the_row_that_was_edited_or_deleted(db, admin, statement, number):
     written(db)
     sound = facts(admin("audit", "verify", "--workspace", "ws_1", "--json"))
     assert (sound["rows"], sound["head"].partition(":")[0]) == (4, "4")

@@ -4,11 +4,11 @@ import json
 from dataclasses import replace
 
 import pytest
+from commands import facts, refused
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
-from test_admin import admin, environment, facts, refused  # noqa: F401 - fixtures of its tests
 from test_audit import chain, db, written  # noqa: F401 - db is a fixture of its tests
 
 from sonde.server.audit import store
@@ -75,7 +75,7 @@ def test_a_mark_from_before_the_cut_is_looked_for_in_the_export_and_one_at_the_c
 
 
 @pytest.fixture
-def export(admin, tmp_path):  # noqa: F811 - a fixture
+def export(admin, tmp_path):
     """Export the log of ws_1 into a file; its path."""
 
     def run(name, *options):
@@ -88,7 +88,7 @@ def export(admin, tmp_path):  # noqa: F811 - a fixture
     return run
 
 
-def verified(admin, *files, **options):  # noqa: F811 - a fixture
+def verified(admin, *files, **options):
     words = [word for path in files for word in ("--file", str(path))]
     words += [word for name, value in options.items() for word in (f"--{name}", value)]
     return facts(admin("audit", "verify", *words, "--json"))

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import jwt
 import pytest
-from test_admin import environment, facts, refused, runner  # noqa: F401 - environment is a fixture of its tests
+from commands import facts, refused
 from world import WORKSPACE, Server
 
 from sonde.server.auth.store import sessions, used_jti
@@ -161,19 +161,6 @@ def test_a_static_token_of_one_repository_does_not_reach_another(world):
 
 def reads(world, token):
     return world.server.request("GET", "/api/v1/repos/acme/infra/locks", token=token).status
-
-
-@pytest.fixture
-def admin(capsys, environment, database_url):  # noqa: F811 - a fixture
-    """`sonde admin …` beside a server that logs to the same output."""
-    environment.setenv("SONDE_DATABASE_URL", database_url)
-    run = runner(capsys)
-
-    def quiet(*argv):
-        capsys.readouterr()
-        return run(*argv)
-
-    return quiet
 
 
 def test_a_revoked_session_ends_at_once_and_the_others_stay(world, run_id, admin):

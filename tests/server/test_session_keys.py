@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import jwt
 import pytest
-from test_admin import environment, facts, runner  # noqa: F401 - environment is a fixture of its tests
+from commands import facts
 from world import WORKSPACE, Server
 
 from sonde.server.auth import sessions, store
@@ -17,19 +17,6 @@ from sonde.server.auth.store import signing_keys
 def run_id(world):
     world.open_pull_request()
     return world.run_of("pull_request").run_id
-
-
-@pytest.fixture
-def admin(capsys, environment, database_url):  # noqa: F811 - a fixture
-    """`sonde admin …` beside a server that logs to the same output."""
-    environment.setenv("SONDE_DATABASE_URL", database_url)
-    run = runner(capsys)
-
-    def quiet(*argv):
-        capsys.readouterr()
-        return run(*argv)
-
-    return quiet
 
 
 def exchange(world, token, server=None):

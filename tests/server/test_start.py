@@ -13,6 +13,7 @@ import urllib.request
 from contextlib import contextmanager
 
 import pytest
+from commands import own_environment
 from sqlalchemy import text
 from twins import TOKEN, fill, new_database
 from world import forget_logs
@@ -26,10 +27,7 @@ from sonde.server.start import Exit, listen
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch, tmp_path):
-    for name in list(os.environ):
-        if name.startswith("SONDE_") and not name.startswith("SONDE_TEST"):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("SONDE_DATA_DIR", str(tmp_path / "data"))
+    own_environment(monkeypatch, tmp_path)
     kept = signal.getsignal(signal.SIGTERM)
     yield monkeypatch
     signal.signal(signal.SIGTERM, kept)

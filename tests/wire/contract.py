@@ -7,12 +7,12 @@ leads `GET /token`, which is GitHub's, to the offline GitHub.
 import http.client
 import json
 import ssl
-import threading
 import urllib.request
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import urlsplit
 
+from loopback import served
 from world import FILES, World, link_with_everything
 
 from sonde.server.locks import store as locks
@@ -136,12 +136,5 @@ def door(provider, spoil=lambda _path, answer: answer):
 
     for method in ("GET", "POST", "PATCH", "DELETE"):
         setattr(Handler, f"do_{method}", Handler.answered)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with served(Handler) as address:
+        yield address
