@@ -212,13 +212,34 @@ def test_every_command_says_in_its_help_that_it_can_speak_json(capsys):
 
 def test_what_a_repository_and_a_workspace_demand_can_be_changed(admin, workspace, database_url):
     linked = facts(admin(*REPO, workspace, "--json"))
-    said = facts(admin("repo", "set", "acme/infra", "--workspace", workspace, "--min-lock-ttl", "900", "--json"))
-    assert said == {"id": linked["id"], "repository": "acme/infra", "minLockTtl": 900}
+    repo = ("repo", "set", "acme/infra", "--workspace", workspace)
+    facts(admin(*repo, "--min-lock-ttl", "900", "--json"))
+    said = facts(admin(*repo, "--unlock-by", "holder", "--locks-end-with-run", "--json"))
+    demands = {"minLockTtl": 900, "unlockBy": "holder", "locksEndWithRun": True}
+    assert said == {"id": linked["id"], "repository": "acme/infra", **demands}
     assert facts(admin("workspace", "set", workspace, "--strict-drift", "--json"))["strictDrift"] is True
+    said = facts(admin("workspace", "set", workspace, "--max-lock-ttl", "600", "--json"))
+    assert said == {"id": workspace, "strictDrift": True, "maxLockTtl": 600}
     facts(admin(*REPO, workspace, "--json"))  # linking it again keeps them
     kept = rows(database_url)
-    assert [row.min_lock_ttl for row in kept["repositories"]] == [900]
-    assert [row.strict_drift for row in kept["workspaces"]] == [True]
+    assert [(row.min_lock_ttl, row.unlock_by, row.locks_end_with_run) for row in kept["repositories"]] == [
+        (900, "holder", True)
+    ]
+    assert [(row.strict_drift, row.max_lock_ttl) for row in kept["workspaces"]] == [(True, 600)]
+    told = [row.description for row in kept["audit_log"] if row.action.endswith("settings_changed")]
+    assert told == [
+        "min_lock_ttl of acme/infra is 900 seconds now",
+        "unlock_by of acme/infra is holder now",
+        "locks_end_with_run of acme/infra is true now",
+        "strict_drift is true now",
+        "max_lock_ttl is 600 now",
+    ]
+
+
+def test_a_change_of_nothing_is_wrong_usage(admin, workspace):
+    for words in (("repo", "set", "acme/infra", "--workspace", workspace), ("workspace", "set", workspace)):
+        code, _, err = admin(*words)
+        assert (code, "Say what to change" in err) == (1, True)
 
 
 def test_what_is_not_there_cannot_be_changed(admin, workspace):

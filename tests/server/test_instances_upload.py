@@ -221,7 +221,7 @@ SAID = (
 
 def make_strict(world):
     with world.db.write("admin.change") as tx:
-        workspaces.set_strict_drift(tx, world.repository.workspace_id, strict=True)
+        workspaces.demand_of_workspace(tx, world.repository.workspace_id, strict_drift=True)
 
 
 def test_a_strict_workspace_refuses_an_inventory_in_which_drift_detection_cannot_run(world, token):

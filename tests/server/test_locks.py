@@ -142,7 +142,7 @@ def test_who_missed_the_answer_of_a_forced_release_may_repeat_it_and_the_former_
 
 def test_a_repository_may_make_every_lock_live_longer_than_its_job_asked_for(world):
     with world.db.write("admin.change") as tx:
-        workspaces.set_min_lock_ttl(tx, world.repository.id, 1800)
+        workspaces.demand(tx, world.repository.id, min_lock_ttl=1800)
     assert lock(world, world.static_token(), ttl=30).status == 200
     world.advance_clock(1799)
     assert lock(world, world.static_token()).status == 409

@@ -13,7 +13,7 @@ from world import WORKSPACE
 
 from sonde.server.auth import permission_store, permissions
 from sonde.server.auth.decide import Allowed, decide, facts_of, granted
-from sonde.server.auth.model import DEFAULTS, EVERY, Grant, Permission
+from sonde.server.auth.model import DEFAULTS, EVERY, UNFORCED, Grant, Permission
 from sonde.server.auth.store import sessions
 from sonde.server.kernel.db import Database
 from sonde.server.migrate import upgrade
@@ -244,7 +244,7 @@ def test_a_new_repository_gets_the_defaults_once(world):
             permissions.remove(tx, row)
         permissions.link(tx, world.repository)
         assert permission_store.of_repository(tx, "repo_1") == []
-    assert {row.permission for row in before} == EVERY
+    assert {row.permission for row in before} == UNFORCED
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
@@ -264,9 +264,9 @@ def test_who_could_do_everything_before_the_upgrade_still_can(kind, tmp_path):
             tx.run(text(statement))
     upgrade(db)
     with db.read() as tx:
-        assert {row.permission for row in permission_store.of_repository(tx, "r1")} == EVERY
+        assert {row.permission for row in permission_store.of_repository(tx, "r1")} == UNFORCED
         for table in ("sessions", "tokens"):
-            assert set(tx.one(text(f"SELECT granted FROM {table}"))[0].split()) == EVERY
+            assert set(tx.one(text(f"SELECT granted FROM {table}"))[0].split()) == UNFORCED
     db.close()
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 import click
 
@@ -12,9 +13,8 @@ from sonde.server.auth.model import DEFAULTS
 from sonde.server.auth.permissions import link
 from sonde.server.kernel.db import Tx
 from sonde.server.kernel.ids import new_id
-from sonde.server.locks.model import MAX_TTL
 from sonde.server.workspaces import store as workspaces
-from sonde.server.workspaces.model import Repository
+from sonde.server.workspaces.model import MAX_LOCK_TTL, Repository, UnlockBy
 
 FULL_NAME = re.compile(r"[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+")
 GITHUB_ID = click.IntRange(1, 2**63 - 1)
@@ -48,16 +48,9 @@ def repo_add(
         standing(tx, workspace_id)
         known = workspaces.repository_by_github_id(tx, workspace_id, repository_id)
         installation = installation_id or (known.installation_id if known else None)
-        made = Repository(
-            known.id if known else new_id("repo", tx.now),
-            workspace_id,
-            repository_id,
-            owner_id,
-            owner,
-            name,
-            installation,
-            known.min_lock_ttl if known else 0,
-        )
+        made = Repository(new_id("repo", tx.now), workspace_id, repository_id, owner_id, owner, name, installation)
+        if known:
+            made = replace(known, owner_id=owner_id, owner=owner, name=name, installation_id=installation)
         link(tx, made)
         if made != known:
             told = f"{full_name} (GitHub's number {repository_id})"
@@ -86,23 +79,63 @@ def _record(
 @click.option("--workspace", "workspace_id", required=True, metavar="ws_…", help="The workspace it belongs to.")
 @click.option(
     "--min-lock-ttl",
-    required=True,
-    type=click.IntRange(0, MAX_TTL),
+    type=click.IntRange(0, MAX_LOCK_TTL),
     metavar="SECONDS",
     help="How long each lock lives at least, whatever its job asked for; 0 leaves it to the job.",
 )
+@click.option(
+    "--unlock-by",
+    type=click.Choice([str(one) for one in UnlockBy]),
+    help="Who may release a lock: any job of the repository, or its holder alone.",
+)
+@click.option(
+    "--locks-end-with-run/--locks-outlive-run",
+    default=None,
+    help="Release what a job has locked when GitHub says that its run has ended, or leave it until its time is over.",
+)
 @as_json
-def repo_set(full_name: str, workspace_id: str, min_lock_ttl: int, *, as_json: bool) -> None:
-    """Change what a repository demands. Locks that are held stay as they are.
+def repo_set(
+    full_name: str,
+    workspace_id: str,
+    min_lock_ttl: int | None,
+    unlock_by: str | None,
+    *,
+    locks_end_with_run: bool | None,
+    as_json: bool,
+) -> None:
+    """Change what a repository demands of locks. Those that are held stay as they are.
 
     \b
-    Example:
+    Examples:
       sonde admin repo set acme/infra --workspace ws_… --min-lock-ttl 1800
+      sonde admin repo set acme/infra --workspace ws_… --unlock-by holder --locks-end-with-run
     """  # noqa: D301 - \b is the control character by which click keeps these lines as they are
+    given = {"min_lock_ttl": min_lock_ttl, "unlock_by": unlock_by, "locks_end_with_run": locks_end_with_run}
+    wanted = {name: value for name, value in given.items() if value is not None}
+    if not wanted:
+        raise click.UsageError("Say what to change: --min-lock-ttl, --unlock-by or --locks-end-with-run.")
     with database() as db, db.write("admin.change") as tx:
         found = linked(tx, workspace_id, full_name)
-        workspaces.set_min_lock_ttl(tx, found.id, min_lock_ttl)
-        if found.min_lock_ttl != min_lock_ttl:
-            _record(tx, found, "settings_changed", f"min_lock_ttl of {found.full_name} is {min_lock_ttl} seconds now")
-    facts = {"id": found.id, "repository": found.full_name, "minLockTtl": min_lock_ttl}
-    say(facts, f"Locks of {found.full_name} live at least {min_lock_ttl} seconds", machine=as_json)
+        workspaces.demand(tx, found.id, **wanted)
+        for name, value in wanted.items():
+            if getattr(found, name) != value:
+                _record(tx, found, "settings_changed", f"{name} of {found.full_name} is {_told(value)} now")
+        now = linked(tx, workspace_id, full_name)
+    facts = {
+        "id": found.id,
+        "repository": found.full_name,
+        "minLockTtl": now.min_lock_ttl,
+        "unlockBy": str(now.unlock_by),
+        "locksEndWithRun": now.locks_end_with_run,
+    }
+    say(facts, _demands(now), machine=as_json)
+
+
+def _told(value: object) -> str:
+    return f"{value} seconds" if type(value) is int else str(value).lower()
+
+
+def _demands(of: Repository) -> str:
+    who = "any of its jobs" if of.unlock_by is UnlockBy.REPOSITORY else "its holder alone"
+    until = "and end with their run" if of.locks_end_with_run else "and may outlive their run"
+    return f"Locks of {of.full_name} live at least {of.min_lock_ttl} seconds {until}; each is released by {who}"

@@ -7,7 +7,7 @@ from sonde.server.admin.frame import HELP, as_json, database, linked, operator, 
 from sonde.server.audit.model import Change
 from sonde.server.audit.service import record
 from sonde.server.auth import store as auth
-from sonde.server.auth.model import EVERY, Permission
+from sonde.server.auth.model import UNFORCED, Permission
 from sonde.server.auth.store import StaticToken
 from sonde.server.kernel.ids import new_id, new_secret
 from sonde.wire.times import wire_time
@@ -48,7 +48,7 @@ def token_create(
         standing(tx, workspace_id)
         repository = linked(tx, workspace_id, full_name) if full_name is not None else None
         limits = (repository.id if repository else None, name, tx.now + days * 86_400_000)
-        made = StaticToken(new_id("tok", tx.now), workspace_id, *limits, frozenset(permissions) or EVERY)
+        made = StaticToken(new_id("tok", tx.now), workspace_id, *limits, frozenset(permissions) or UNFORCED)
         try:
             auth.put_token(tx, made, secret)
         except IntegrityError as error:

@@ -9,7 +9,7 @@ from sonde.server.audit.model import Change
 from sonde.server.audit.service import record
 from sonde.server.kernel.ids import new_id
 from sonde.server.workspaces import store as workspaces
-from sonde.server.workspaces.model import Workspace
+from sonde.server.workspaces.model import MAX_LOCK_TTL, Workspace
 
 WORKSPACE_ID = re.compile(r"ws_[A-Za-z0-9_-]{1,60}")
 
@@ -49,27 +49,40 @@ def workspace_create(name: str, workspace_id: str | None, *, as_json: bool) -> N
 @click.argument("workspace_id", metavar="ws_…")
 @click.option(
     "--strict-drift/--no-strict-drift",
-    required=True,
+    default=None,
     help="Refuse an inventory in which an instance wants drift detection and lacks its workflows, or only mark it.",
 )
+@click.option(
+    "--max-lock-ttl",
+    type=click.IntRange(1, MAX_LOCK_TTL),
+    metavar="SECONDS",
+    help="The longest that a job may ask a lock for.",
+)
 @as_json
-def workspace_set(workspace_id: str, *, strict_drift: bool, as_json: bool) -> None:
-    """Change what a workspace demands.
+def workspace_set(workspace_id: str, max_lock_ttl: int | None, *, strict_drift: bool | None, as_json: bool) -> None:
+    """Change what a workspace demands. Locks that are held stay as they are.
 
     \b
-    Example:
+    Examples:
       sonde admin workspace set ws_… --strict-drift
+      sonde admin workspace set ws_… --max-lock-ttl 14400
     """  # noqa: D301 - \b is the control character by which click keeps these lines as they are
+    given = {"strict_drift": strict_drift, "max_lock_ttl": max_lock_ttl}
+    wanted = {name: value for name, value in given.items() if value is not None}
+    if not wanted:
+        raise click.UsageError("Say what to change: --strict-drift or --max-lock-ttl.")
     with database() as db, db.write("admin.change") as tx:
         before = standing(tx, workspace_id)
-        workspaces.set_strict_drift(tx, workspace_id, strict=strict_drift)
-        if before.strict_drift != strict_drift:
-            setting = f"strict_drift is {str(strict_drift).lower()} now"
-            target = ("workspace", workspace_id)
-            record(tx, Change(workspace_id, "workspace.settings_changed", operator(), target, setting))
-    does = "refuses inventories in which" if strict_drift else "marks instances whose"
+        workspaces.demand_of_workspace(tx, workspace_id, **wanted)
+        for name, value in wanted.items():
+            if getattr(before, name) != value:
+                setting = f"{name} is {str(value).lower()} now"
+                target = ("workspace", workspace_id)
+                record(tx, Change(workspace_id, "workspace.settings_changed", operator(), target, setting))
+        now = standing(tx, workspace_id)
+    does = "refuses inventories in which" if now.strict_drift else "marks instances whose"
     say(
-        {"id": workspace_id, "strictDrift": strict_drift},
-        f"Workspace {workspace_id} {does} drift detection cannot run",
+        {"id": workspace_id, "strictDrift": now.strict_drift, "maxLockTtl": now.max_lock_ttl},
+        f"Workspace {workspace_id} {does} drift detection cannot run; its locks live at most {now.max_lock_ttl} seconds",
         machine=as_json,
     )

@@ -21,14 +21,17 @@ class Permission(StrEnum):
     EXEC_CREATE = "exec:create"
     LOCKS_CREATE = "locks:create"
     LOCKS_DELETE = "locks:delete"
+    LOCKS_FORCE = "locks:force"
     STATUS_READ = "status:read"
     GIT_COMMIT = "git:commit"
     STS_MINT = "sts:mint"
 
 
 EVERY = frozenset(str(one) for one in Permission)
-# what a newly linked repository gives its jobs: all but what reaches beyond this server (product.md §4 #4)
-DEFAULTS = tuple(one for one in Permission if one not in (Permission.GIT_COMMIT, Permission.STS_MINT))
+UNFORCED = EVERY - {str(Permission.LOCKS_FORCE)}  # what a static token may do if nobody says otherwise
+# what a newly linked repository gives its jobs: all but what reaches beyond this server (product.md §4 #4), or over others
+BY_HAND = (Permission.GIT_COMMIT, Permission.STS_MINT, Permission.LOCKS_FORCE)
+DEFAULTS = tuple(one for one in Permission if one not in BY_HAND)
 
 
 @dataclass(frozen=True)

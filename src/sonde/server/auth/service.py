@@ -167,7 +167,10 @@ def admitted(tx: Tx, claimants: Sequence[Claimant]) -> list[Actor | RefusedError
     return [known[one] for one in claimants]
 
 
-DEAD = "The bearer token is unknown, revoked or expired."
+DEAD = (
+    "The bearer token is unknown, revoked or expired. Set ATMOS_PRO_TOKEN to a new one (sonde admin token create), or unset it "
+    "in a job of GitHub Actions with id-token: write."
+)
 
 
 def _bearer(authorization: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Column, ForeignKey, Row, Table, Text, delete, func, select, update
 from sqlalchemy.sql import ColumnElement
 
-from sonde.server.auth.model import EVERY, Actor, SignedClaims
+from sonde.server.auth.model import UNFORCED, Actor, SignedClaims
 from sonde.server.kernel.db import Tx, metadata
 from sonde.server.kernel.statements import NOW, NUMBER, TEXT, Build, given, insert, rows
 
@@ -69,7 +69,7 @@ class StaticToken:
     repository_id: str | None
     name: str
     expires_at: int
-    granted: frozenset[str] = EVERY
+    granted: frozenset[str] = UNFORCED
 
 
 def sha256(secret: str) -> str:

@@ -35,6 +35,8 @@ def ask(db: Database, github: GitHub, dispatch_id: str) -> bool:
     with db.write("delivery.process") as tx:
         if run is not None:
             service.on_run(tx, repository.id, run)
+            if run.status == "completed":
+                locks.end_with_run(tx, repository, run.id, run.attempt)
         elif gone:
             store.set_state(tx, dispatch, State.FAILED, gone)
             locks.release_of_dispatch(tx, dispatch.id, "run_ended")

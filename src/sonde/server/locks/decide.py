@@ -1,11 +1,11 @@
 """Who may release what (reliability.md §4 rules 9 and 10). Acquiring is decided by the database, in one statement."""
 
-from sonde.server.locks.model import RETRY_WINDOW, Holder, HolderKind, LockRow, NotReleased, Released
+from sonde.server.locks.model import RETRY_WINDOW, Holder, HolderKind, LockRow, NotReleased, Released, Rights
 from sonde.wire.times import wire_time
 
 
 def release(
-    lock: LockRow | None, asker: Holder, *, held_before_fence: int | None, ended_by: str, now: int
+    lock: LockRow | None, asker: Holder, rights: Rights, *, held_before_fence: int | None, ended_by: str, now: int
 ) -> Released | NotReleased:
     """Whether `asker` may end `lock`. `held_before_fence` is the newest fence under which the asker once held the key.
 
@@ -22,9 +22,20 @@ def release(
             f"Your lock (fence {held_before_fence}) expired and {described(lock)}. It was not released, since it is not yours any more.",
             absent=False,
         )
+    because = _withheld(lock, rights)
+    return NotReleased(because, absent=False) if because else Released(lock, "forced")
+
+
+def _withheld(lock: LockRow, rights: Rights) -> str:
+    """Why somebody else may not end a lock; empty where he may."""
     if lock.holder.kind is HolderKind.DISPATCH:
-        return NotReleased(f"{described(lock)} as its automatic lock; it is released when the run ends.", absent=False)
-    return Released(lock, "forced")
+        return "" if rights.automatic else f"{described(lock)} as its automatic lock; it is released when the run ends."
+    if rights.others:
+        return ""
+    return (
+        f"{described(lock)}. In this repository a lock is released by its holder, by a job with the permission locks:force, "
+        "or by `sonde admin lock release`."
+    )
 
 
 def described(lock: LockRow) -> str:

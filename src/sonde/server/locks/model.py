@@ -5,7 +5,6 @@ from enum import StrEnum
 
 MAX_KEY = 512  # bytes
 MAX_KEYS = 100  # in one request
-MAX_TTL = 86_400  # seconds
 DISPATCH_TTL = 86_400  # seconds: an automatic lock ends with its run; this is the backstop
 RETRY_WINDOW = 60_000  # milliseconds in which a releaser may repeat his own release
 
@@ -34,6 +33,14 @@ class Holder:
     run_id: int | None = None
     run_url: str = ""
     dispatch_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Rights:
+    """What somebody may end besides his own lock: another job's, a dispatch's automatic one (rule 9)."""
+
+    others: bool
+    automatic: bool
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import TypeGuard, TypeVar
 
 from sonde.server.audit.model import Change
 from sonde.server.audit.service import record
-from sonde.server.auth.model import Actor, Claimant, about, who
+from sonde.server.auth.model import Actor, Claimant, Permission, about, who
 from sonde.server.auth.service import admitted, repository_for
 from sonde.server.kernel.db import Grouped, Tx
 from sonde.server.kernel.http import RefusedError
@@ -16,7 +16,6 @@ from sonde.server.locks import decide, queue_store, store
 from sonde.server.locks.model import (
     DISPATCH_TTL,
     MAX_KEY,
-    MAX_TTL,
     WAITER_LEASE,
     Granted,
     Held,
@@ -27,9 +26,10 @@ from sonde.server.locks.model import (
     Name,
     NotReleased,
     Released,
+    Rights,
     Waiting,
 )
-from sonde.server.workspaces.model import Repository
+from sonde.server.workspaces.model import Repository, UnlockBy
 from sonde.wire.envelope import ErrorTag
 from sonde.wire.locks import lock_key
 
@@ -154,12 +154,15 @@ class Ending:
 
     name: Name
     by: Holder
+    rights: Rights
     actor: Actor
 
 
 def _ending(tx: Tx, actor: Actor, key: str) -> Ending:
     repository, instance = _located(tx, actor, key)
-    return Ending((repository.id, instance), _holder(actor, repository), actor)
+    forces = Permission.LOCKS_FORCE in actor.granted
+    rights = Rights(others=forces or repository.unlock_by is UnlockBy.REPOSITORY, automatic=forces)
+    return Ending((repository.id, instance), _holder(actor, repository), rights, actor)
 
 
 def _end_all(tx: Tx, wishes: Sequence[Ending]) -> list[Released | NotReleased]:
@@ -185,7 +188,7 @@ def _end_turn(tx: Tx, wishes: Sequence[Ending]) -> list[Released | NotReleased]:
     for wish in wishes:
         before, ended_by = fences.get((wish.name, wish.by.id)), enders.get(wish.name, "")
         decision = decide.release(
-            locks.get(wish.name), wish.by, held_before_fence=before, ended_by=ended_by, now=tx.now
+            locks.get(wish.name), wish.by, wish.rights, held_before_fence=before, ended_by=ended_by, now=tx.now
         )
         if isinstance(decision, Released) and decision.kind != "repeated":
             ended.append(LockEvent(new_id("lev", tx.now), decision.lock, decision.kind, wish.by))
@@ -255,6 +258,17 @@ def release_of_dispatch(tx: Tx, dispatch_id: str, because: str) -> int:
     return len(ended)
 
 
+def end_with_run(tx: Tx, repository: Repository, run_id: int, attempt: int) -> int:
+    """End what the jobs of one attempt of a run have locked, where the repository wants that; how many there were (rule 11)."""
+    if not repository.locks_end_with_run:
+        return 0
+    ended = store.of_run(tx, repository.id, run_id, f"job:{repository.github_id}:{run_id}:{attempt}:")
+    if ended:
+        store.release(tx, ended)
+        store.note(tx, [LockEvent(new_id("lev", tx.now), lock, "run_ended", lock.holder) for lock in ended])
+    return len(ended)
+
+
 def overtaken(tx: Tx, actor: Actor, repository_id: str, instance: str, dispatch_id: str | None) -> str:
     """Why what a job says of an instance is history only, as a sentence: it lost the lock, and somebody had the key after it (rule 8).
 
@@ -276,10 +290,11 @@ def bind_run(tx: Tx, dispatch_id: str, run_id: int, run_url: str) -> None:
 
 def _asked(tx: Tx, actor: Actor, key: str, ttl: int, message: str) -> LockRow:
     repository, instance = _located(tx, actor, key)
-    if not 1 <= ttl <= MAX_TTL:
-        raise RefusedError(400, ErrorTag.BAD_REQUEST, f"ttl is in seconds, from 1 to {MAX_TTL}; {ttl} is not.")
+    most = repository.max_lock_ttl
+    if not 1 <= ttl <= most:
+        raise RefusedError(400, ErrorTag.BAD_REQUEST, f"ttl is in seconds, from 1 to {most}; {ttl} is not.")
     holder = _holder(actor, repository)
-    lives = max(ttl, repository.min_lock_ttl)
+    lives = min(max(ttl, repository.min_lock_ttl), most)
     return _wanted(repository.id, instance, key, holder, message[:4096], now=tx.now, ttl=lives)
 
 

@@ -240,6 +240,13 @@ def of_dispatch(tx: Tx, dispatch_id: str) -> list[LockRow]:
     return [_lock(row) for row in tx.all(mine.with_for_update())]
 
 
+def of_run(tx: Tx, repository_id: str, run_id: int, holders: str) -> list[LockRow]:
+    """Live locks of a repository's run whose holders' ids begin with `holders`."""
+    mine = (locks.c.repository_id == repository_id, locks.c.run_id == run_id, locks.c.holder_id.startswith(holders))
+    query = select(locks).where(*mine, _live(tx.now)).order_by(locks.c.instance)
+    return [_lock(row) for row in tx.all(query.with_for_update())]
+
+
 def bind_run(tx: Tx, dispatch_id: str, run_id: int, run_url: str) -> None:
     """Tell a dispatch's lock which run it belongs to, so that the run's own job may take it over."""
     still = and_(locks.c.dispatch_id == dispatch_id, locks.c.holder_kind == HolderKind.DISPATCH, _live(tx.now))

@@ -21,7 +21,7 @@ from sqlalchemy import (
 
 from sonde.server.kernel.db import Tx, metadata
 from sonde.server.kernel.statements import NUMBER, TEXT, given, rows
-from sonde.server.workspaces.model import Repository, Workspace
+from sonde.server.workspaces.model import MAX_LOCK_TTL, Repository, UnlockBy, Workspace
 
 workspaces = Table(
     "workspaces",
@@ -30,6 +30,7 @@ workspaces = Table(
     Column("name", Text, nullable=False, unique=True),
     Column("created_at", BigInteger, nullable=False),
     Column("strict_drift", Boolean, nullable=False, server_default=false()),
+    Column("max_lock_ttl", Integer, nullable=False, server_default=str(MAX_LOCK_TTL)),
 )
 repositories = Table(
     "repositories",
@@ -44,6 +45,8 @@ repositories = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("default_branch", Text, nullable=False, server_default=""),  # empty until a webhook tells
     Column("min_lock_ttl", Integer, nullable=False, server_default="0"),
+    Column("unlock_by", Text, nullable=False, server_default=UnlockBy.REPOSITORY.value),
+    Column("locks_end_with_run", Boolean, nullable=False, server_default=false()),
     UniqueConstraint("workspace_id", "github_id"),
 )
 
@@ -63,18 +66,18 @@ def workspace_named(tx: Tx, name: str) -> Workspace | None:
     return _workspace(tx.one(select(workspaces).where(workspaces.c.name == name)))
 
 
-def set_strict_drift(tx: Tx, workspace_id: str, *, strict: bool) -> None:
-    """Refuse inventories in which drift detection cannot run, or only mark those instances."""
-    tx.run(update(workspaces).where(workspaces.c.id == workspace_id).values(strict_drift=strict))
+def demand_of_workspace(tx: Tx, workspace_id: str, **demands: object) -> None:
+    """Change what a workspace demands: `strict_drift`, `max_lock_ttl`."""
+    tx.run(update(workspaces).where(workspaces.c.id == workspace_id).values(**demands))
 
 
-def set_min_lock_ttl(tx: Tx, repository_id: str, seconds: int) -> None:
-    """How long each lock by request lives at least, in seconds; 0 leaves it to who asks."""
-    tx.run(update(repositories).where(repositories.c.id == repository_id).values(min_lock_ttl=seconds))
+def demand(tx: Tx, repository_id: str, **demands: object) -> None:
+    """Change what a repository demands of locks: `min_lock_ttl`, `unlock_by`, `locks_end_with_run`."""
+    tx.run(update(repositories).where(repositories.c.id == repository_id).values(**demands))
 
 
 def _workspace(row: Row[Any] | None) -> Workspace | None:
-    return Workspace(row.id, row.name, row.strict_drift) if row else None
+    return Workspace(row.id, row.name, row.strict_drift, row.max_lock_ttl) if row else None
 
 
 def put_repository(tx: Tx, repository: Repository) -> None:
@@ -129,19 +132,32 @@ def hold(tx: Tx, repository_id: str) -> None:
 def _repository(row: Row[Any] | None) -> Repository | None:
     if row is None:
         return None
-    names = (row.owner, row.name)
     return Repository(
-        row.id, row.workspace_id, row.github_id, row.owner_id, *names, row.installation_id, row.min_lock_ttl
+        id=row.id,
+        workspace_id=row.workspace_id,
+        github_id=row.github_id,
+        owner_id=row.owner_id,
+        owner=row.owner,
+        name=row.name,
+        installation_id=row.installation_id,
+        min_lock_ttl=row.min_lock_ttl,
+        unlock_by=UnlockBy(row.unlock_by),
+        locks_end_with_run=bool(row.locks_end_with_run),
+        max_lock_ttl=row.max_lock_ttl,
     )
+
+
+# what makes a Repository, and what ties its two tables together
+_LINK = select(repositories, workspaces.c.max_lock_ttl).where(workspaces.c.id == repositories.c.workspace_id)
 
 
 def repository(tx: Tx, repository_id: str) -> Repository | None:
     """One repository by our id."""
-    return _repository(tx.one(select(repositories).where(repositories.c.id == repository_id)))
+    return _repository(tx.one(_LINK.where(repositories.c.id == repository_id)))
 
 
 def _by_ids(dialect: str) -> Any:
-    return select(repositories).where(repositories.c.id == given(dialect, "items", {"id": TEXT})["id"])
+    return _LINK.where(repositories.c.id == given(dialect, "items", {"id": TEXT})["id"])
 
 
 def by_ids(tx: Tx, ids: Iterable[str]) -> dict[str, Repository]:
@@ -153,7 +169,7 @@ def by_ids(tx: Tx, ids: Iterable[str]) -> dict[str, Repository]:
 def _linked(dialect: str) -> Any:
     items = given(dialect, "items", {"workspace_id": TEXT, "github_id": NUMBER})
     same = (repositories.c.workspace_id == items["workspace_id"], repositories.c.github_id == items["github_id"])
-    return select(repositories).where(*same)
+    return _LINK.where(*same)
 
 
 def linked(tx: Tx, pairs: Iterable[tuple[str, int]]) -> dict[tuple[str, int], Repository]:
@@ -164,21 +180,19 @@ def linked(tx: Tx, pairs: Iterable[tuple[str, int]]) -> dict[tuple[str, int], Re
 
 def repository_by_github_id(tx: Tx, workspace_id: str, github_id: int) -> Repository | None:
     """The repository that GitHub knows by `github_id`, if it is linked to the workspace."""
-    query = select(repositories).where(
-        repositories.c.workspace_id == workspace_id, repositories.c.github_id == github_id
-    )
+    query = _LINK.where(repositories.c.workspace_id == workspace_id, repositories.c.github_id == github_id)
     return _repository(tx.one(query))
 
 
 def repositories_by_github_id(tx: Tx, github_id: int) -> list[Repository]:
     """Every link of one GitHub repository: it may be in several workspaces."""
-    rows = tx.all(select(repositories).where(repositories.c.github_id == github_id).order_by(repositories.c.id))
+    rows = tx.all(_LINK.where(repositories.c.github_id == github_id).order_by(repositories.c.id))
     return [found for row in rows if (found := _repository(row))]
 
 
 def repository_by_name(tx: Tx, workspace_id: str, owner: str, name: str) -> Repository | None:
     """The repository with this name, whatever the case of its letters (GitHub's own rule)."""
-    query = select(repositories).where(
+    query = _LINK.where(
         repositories.c.workspace_id == workspace_id,
         func.lower(repositories.c.owner) == owner.lower(),
         func.lower(repositories.c.name) == name.lower(),
@@ -188,7 +202,7 @@ def repository_by_name(tx: Tx, workspace_id: str, owner: str, name: str) -> Repo
 
 def repositories_named(tx: Tx, owner: str, name: str) -> list[Repository]:
     """Every link of the repository with this name, in any workspace, whatever the case of its letters."""
-    query = select(repositories).where(
+    query = _LINK.where(
         func.lower(repositories.c.owner) == owner.lower(), func.lower(repositories.c.name) == name.lower()
     )
     return [found for row in tx.all(query.order_by(repositories.c.id)) if (found := _repository(row))]
@@ -196,5 +210,5 @@ def repositories_named(tx: Tx, owner: str, name: str) -> list[Repository]:
 
 def all_repositories(tx: Tx) -> Sequence[Repository]:
     """Every linked repository, by name."""
-    rows = tx.all(select(repositories).order_by(repositories.c.owner, repositories.c.name, repositories.c.id))
+    rows = tx.all(_LINK.order_by(repositories.c.owner, repositories.c.name, repositories.c.id))
     return [found for row in rows if (found := _repository(row))]
