@@ -1,6 +1,7 @@
 """`sonde admin`: straight on the database, with or without a server beside it; the same command again changes nothing."""
 
 import os
+import subprocess
 import sys
 
 import pytest
@@ -149,13 +150,28 @@ def test_the_first_command_on_an_empty_database_makes_its_tables(capsys, environ
     if url is None:
         pytest.skip("no PostgreSQL binaries were found")
     environment.setenv("SONDE_DATABASE_URL", url)
-    made = facts(runner(capsys)("workspace", "create", "platform", "--json"))
-    assert [row.id for row in rows(url)["workspaces"]] == [made["id"]]
+    run = runner(capsys)
+    code, made, told = run("workspace", "create", "platform", "--json")
+    assert (code, told.count("\n")) == (0, 0)
+    assert [row.id for row in rows(url)["workspaces"]] == [json.loads(made)["id"]]
+    assert facts(run("workspace", "create", "platform", "--json")) == json.loads(made)
 
 
-def test_without_a_database_url_it_is_the_file_of_the_data_folder(capsys, tmp_path):
-    facts(runner(capsys)("workspace", "create", "platform", "--json"))
-    assert (tmp_path / "data" / "sonde.sqlite").exists()
+def test_a_database_that_had_to_be_made_is_named_since_the_server_may_have_another(environment, tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "sonde.main", "admin", "sign-in-link"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith("http://")
+    assert (
+        f"Made a new database, sqlite:///{tmp_path}/data/sonde.sqlite: the server must run with the same" in done.stderr
+    )
+
+
+def test_without_a_database_url_it_is_the_file_of_the_data_folder_which_nobody_else_reads(capsys, tmp_path):
+    assert runner(capsys)("workspace", "create", "platform", "--json")[0] == 0
+    made = tmp_path / "data"
+    assert {one.stat().st_mode & 0o077 for one in (made, *made.iterdir())} == {0}
+    assert (made / "sonde.sqlite").exists()
 
 
 EVERY = [

@@ -2,8 +2,10 @@
 
 import json
 import os
+import pwd
 import re
 import resource
+import shutil
 import signal
 import socket
 import subprocess
@@ -20,17 +22,20 @@ from world import forget_logs
 
 from sonde.cli import errors
 from sonde.main import cli
+from sonde.server import greeting
 from sonde.server.kernel.db import Database
-from sonde.server.settings import Settings
+from sonde.server.settings import Settings, misspelled
 from sonde.server.start import Exit, listen
+from sonde.server.storage import next_step
 
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch, tmp_path):
     own_environment(monkeypatch, tmp_path)
-    kept = signal.getsignal(signal.SIGTERM)
+    kept = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
     yield monkeypatch
-    signal.signal(signal.SIGTERM, kept)
+    for number, handler in kept.items():
+        signal.signal(number, handler)
     forget_logs()  # `serve` writes to the stderr of its test, which is closed now
 
 
@@ -124,6 +129,21 @@ def test_a_second_process_on_one_data_folder_is_75(refusal):
     assert (code, "another server uses the data folder" in said) == (Exit.SECOND_PROCESS, True)
 
 
+def test_a_second_process_on_one_sqlite_file_is_75_whatever_its_data_folder(refusal, tmp_path):
+    with running():
+        link = tmp_path / "link.sqlite"
+        link.symlink_to(tmp_path / "data" / "sonde.sqlite")
+        for file in (tmp_path / "data" / "sonde.sqlite", link):
+            code, said = refusal("--data-dir", str(tmp_path / "other"), DATABASE_URL=f"sqlite:///{file}")
+            assert (code, f"another server uses the database {file}" in said) == (Exit.SECOND_PROCESS, True)
+
+
+def test_what_a_server_makes_nobody_else_reads(tmp_path):
+    with running():
+        made = tmp_path / "data"
+        assert {one.stat().st_mode & 0o077 for one in (made, *made.iterdir())} == {0}
+
+
 def test_the_data_folder_is_free_again_once_its_server_was_killed():
     with running() as (process, _, _):
         process.kill()
@@ -163,6 +183,38 @@ def test_a_file_that_is_no_database_is_69(refusal, tmp_path):
     (tmp_path / "text").write_text("this is no database, but it is longer than a header of SQLite would be" * 20)
     code, said = refusal(DATABASE_URL=f"sqlite:///{tmp_path}/text")
     assert (code, "not a database" in said) == (Exit.DATABASE, True)
+
+
+@pytest.mark.parametrize("file", ["sonde.sqlite", "sonde.sqlite-turn"])
+def test_a_database_that_may_not_be_written_is_69_and_says_whose_it_is(tmp_path, file):
+    with running():
+        pass
+    (tmp_path / "data" / file).chmod(0o400)
+    done = subprocess.run(
+        [*as_anybody(), sys.executable, "-m", "sonde.main", "serve", "--listen", "127.0.0.1:0"],
+        env={**os.environ, "SONDE_UI_TOKEN": "let me in"},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr.count("\n")) == (Exit.DATABASE, 1), done.stderr
+    me = pwd.getpwuid(os.getuid()).pw_name
+    assert f"{file} belongs to {me} with mode 400, and {me} cannot write it" in done.stderr
+
+
+def as_anybody():
+    """What a command begins with so that the modes of files hold for it, even where root runs the tests."""
+    if os.getuid():
+        return []
+    if not shutil.which("setpriv"):
+        pytest.skip("root may write everything, and there is no setpriv to forbid it")
+    return ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
+
+
+def test_a_disk_that_is_full_says_to_make_room():
+    db = Database("sqlite:////nowhere/x")
+    assert next_step(db, "database or disk is full") == "Make room on its disk."
+    db.close()
 
 
 def test_a_database_of_a_newer_version_is_69(refusal, database_url):
@@ -226,11 +278,97 @@ def test_a_ca_file_that_holds_no_certificate_is_78(refusal, tmp_path, content):
         ("POLL_SECONDS", "nan"),
         ("DELIVERY_BODY_DAYS", "-1"),
         ("LOG_JSON", "perhaps"),
+        ("GITHUB_APP_ID", "my-app"),
+        ("PUBLIC_URL", "sonde.example.com"),
+        ("PUBLIC_URL", "https://"),
+        ("PUBLIC_URL", "https://example.com/sonde"),
+        ("PUBLIC_URL", "https://example.com:port"),
+        ("GITHUB_API_URL", "api.github.com"),
+        ("OIDC_ISSUERS", "https://token.actions.githubusercontent.com,token.example.com"),
     ],
 )
 def test_a_setting_of_no_sense_is_78_and_is_named(refusal, name, value):
     code, said = refusal(**{name: value})
     assert (code, f"SONDE_{name}" in said) == (Exit.CONFIG, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("LOG_LEVEL", "INFO"), ("GITHUB_APP_ID", "Iv23liAbc.d"), ("PUBLIC_URL", "https://sonde.example.com/")],
+)
+def test_a_setting_in_another_spelling_is_taken(environment, name, value):
+    environment.setenv(f"SONDE_{name}", value)
+    assert getattr(Settings(), name.lower())
+
+
+def test_who_has_no_home_is_told_to_name_a_data_folder(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_A_HOME],
+        env={"PATH": os.environ["PATH"]},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr.count("\n")) == (Exit.CONFIG, 1), done.stderr
+    assert "SONDE_DATA_DIR: this user has no home folder" in done.stderr
+
+
+WITHOUT_A_HOME = """
+import pwd, sys
+pwd.getpwuid = lambda number: {}[number]  # as for the users of containers
+from sonde.server.main import load
+load({})
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("SONDE_PUBLICURL", "SONDE_PUBLICURL is no setting and changes nothing; SONDE_PUBLIC_URL is one."),
+        ("SONDE_GITHUB_WEBHOOK_SECRETS", "SONDE_GITHUB_WEBHOOK_SECRET is one."),
+        ("SONDE_SERVICE_HOST", None),  # Kubernetes sets such where a service is called sonde
+        ("SONDE_PORT", None),
+        ("SONDE_CRASH_AT", None),
+    ],
+)
+def test_a_variable_that_is_nearly_a_setting_is_named_at_the_start(environment, name, said):
+    environment.setenv(name, "x")
+    greeted = greet()
+    assert said in greeted[-1] if said else name not in str(greeted)
+
+
+def greet(**settings):
+    given = {"address": "http://127.0.0.1:8080", "dialect": "sqlite", "link_token": "t", "linked": True}
+    given |= {key: settings.pop(key) for key in ("linked",) if key in settings}
+    return list(greeting.lines(Settings(**settings), **given, misspelled=misspelled()))
+
+
+def test_a_first_start_says_how_to_link_a_repository():
+    assert "sonde admin workspace create NAME" in greet(linked=False)[-1]
+    assert "sonde admin" not in str(greet(linked=True))
+
+
+def test_an_app_without_a_public_address_hears_where_its_links_would_lead(tmp_path):
+    app = {"github_app_id": "1", "github_app_private_key_file": tmp_path / "key", "github_webhook_secret": "s"}
+    assert "SONDE_PUBLIC_URL is not set: what is written on GitHub links to http://127.0.0.1:8080" in greet(**app)[-1]
+    assert "SONDE_PUBLIC_URL" not in str(greet(**app, public_url="https://sonde.example.com"))
+
+
+def test_the_password_of_the_pages_is_not_printed():
+    told = str(greet(ui_token="hunter2", public_url="https://sonde.example.com"))
+    assert ("Sign in at https://sonde.example.com/login with SONDE_UI_TOKEN" in told, "hunter2" in told) == (
+        True,
+        False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("listen", "address"),
+    [("[::1]:8080", "http://[::1]:8080"), (":8080", "http://127.0.0.1:8080"), ("here:80", "http://here:80")],
+)
+def test_the_address_that_is_shown_can_be_opened(listen, address):
+    settings = Settings(listen=listen)
+    assert (settings.address(settings.port), settings.url) == (address, address)
 
 
 @pytest.mark.parametrize("words", [["serve"], ["admin"]])
@@ -242,7 +380,10 @@ def test_the_help_shows_examples_a_line_each(words, capsys):
     assert after[1].startswith(f"    sonde {words[0]}")
 
 
-@pytest.mark.parametrize(("kind", "told", "code"), [("sqlite", signal.SIGTERM, 0), ("postgresql", signal.SIGINT, 130)])
+@pytest.mark.parametrize(
+    ("kind", "told", "code"),
+    [("sqlite", signal.SIGTERM, 0), ("postgresql", signal.SIGINT, 130), ("sqlite", signal.SIGHUP, 0)],
+)
 def test_a_server_without_an_app_serves_locks_says_what_is_missing_and_stops_when_told(kind, told, code, tmp_path):
     url = new_database(kind, tmp_path)
     if url is None:

@@ -233,7 +233,8 @@ async def _readyz(site: Site, _: Request) -> Response:
     try:
         await to_thread.run_sync(partial(_ping, site))
     except Exception as error:  # noqa: BLE001 - whatever keeps the database away means: not ready
-        return JSONResponse({"status": "unavailable", "database": str(error.__cause__ or error)}, 503)
+        log.error("database.unavailable", reason=str(error.__cause__ or error))  # it may name hosts: not for everybody
+        return JSONResponse({"status": "unavailable", "database": "does not answer; the server's log says why"}, 503)
     missing = site.settings.github_missing
     return JSONResponse(
         {

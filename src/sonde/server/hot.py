@@ -50,8 +50,8 @@ def starter(url: str, *, json_lines: bool, level: str) -> Start:
 def main() -> None:
     """Write until the server closes its end. Signals to the whole group are the server's to answer."""
     number, lines, level = sys.argv[1:]
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    for told in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(told, signal.SIG_IGN)
     logs.configure(json_lines=lines == "json", level=level)
     points.belongs_to(os.getppid())
     gc.freeze()

@@ -6,21 +6,21 @@ import signal
 import sys
 from contextlib import closing
 from typing import Any
-from urllib.parse import quote
 
 import click
 import uvicorn
 from pydantic import ValidationError
 
-from sonde.server import hot, start
+from sonde.server import greeting, hot, start, storage
 from sonde.server.app import make_app
 from sonde.server.engine import Engine
 from sonde.server.kernel import log as logs
 from sonde.server.kernel.log import log
 from sonde.server.kernel.quick import quick
-from sonde.server.settings import Settings
+from sonde.server.settings import Settings, misspelled
 from sonde.server.web import signin
 from sonde.server.wiring import Site
+from sonde.server.workspaces import store as workspaces
 
 SWITCH = 0.0005  # seconds that a thread may keep the interpreter from the loop and the writer; Python's own 5 ms is a commit's time
 
@@ -43,12 +43,27 @@ def serve(listen: str | None, data_dir: str | None) -> None:
       SONDE_DATABASE_URL=postgresql://sonde@db/sonde sonde serve
     """  # noqa: D301 - \b is the control character by which click keeps these lines as they are
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # to be told to stop is no failure; uvicorn stops first
+    start.hang_up_is_a_stop()
     given = {name: value for name, value in (("listen", listen), ("data_dir", data_dir)) if value is not None}
     settings = load(given)
     start.check_settings(settings)
     logs.configure(json_lines=settings.writes_json, level=settings.log_level)
-    with start.data_folder(settings):
+    with storage.data_folder(settings):
         _run(settings)
+
+
+def _greet(site: Site, address: str) -> None:
+    with site.db.read() as tx:
+        linked = bool(workspaces.all_repositories(tx))
+    for line in greeting.lines(
+        site.settings,
+        address,
+        dialect=site.db.dialect,
+        link_token="" if site.settings.ui_token else signin.offer(site.db),
+        linked=linked,
+        misspelled=misspelled(),
+    ):
+        click.echo(line, err=True)
 
 
 def load(given: dict[str, Any]) -> Settings:
@@ -57,14 +72,13 @@ def load(given: dict[str, Any]) -> Settings:
         return Settings(**given)
     except ValidationError as error:
         first = error.errors()[0]
-        start.refuse(
-            start.Exit.CONFIG, f"SONDE_{'_'.join(str(part) for part in first['loc']).upper()}: {first['msg']}."
-        )
+        because = first["msg"].removeprefix("Value error, ")
+        start.refuse(start.Exit.CONFIG, f"SONDE_{'_'.join(str(part) for part in first['loc']).upper()}: {because}.")
 
 
 def _run(settings: Settings) -> None:
     site = start.built(settings)
-    with closing(site.db):
+    with closing(site.db), storage.alone_with(site.db):
         _serve(site)
 
 
@@ -73,23 +87,15 @@ def _serve(site: Site) -> None:
     sys.setswitchinterval(SWITCH)
     gc.freeze()  # what is loaded by now stays: looking through it again and again would stop every thread for 50 ms
     gc.set_threshold(10_000, 5, 1_000)  # young ones often, all of them hardly ever
-    start.open_database(site.db)
+    storage.open_database(site.db)
     site.db.write_elsewhere(
         hot.starter(settings.url_of_database, json_lines=settings.writes_json, level=settings.log_level)
     )
     sock = start.listen(settings)
     engine = Engine(site.loop, poll=settings.poll_seconds, body_days=settings.delivery_body_days)
     app = make_app(site, engine)
-    address = f"http://{settings.host}:{sock.getsockname()[1]}"
-    click.echo(f"Sonde listens on {address} ({site.db.dialect})", err=True)
-    token = settings.ui_token or signin.offer(site.db)
-    once = "" if settings.ui_token else " (works once, for 24 hours)"
-    click.echo(f"Open {settings.public_url.rstrip('/') or address}/login?token={quote(token)}{once}", err=True)
-    if settings.github_missing:
-        click.echo(
-            f"GitHub: no App yet. Locks, uploads and status work; webhooks, checks and dispatches need {', '.join(settings.github_missing)}.",
-            err=True,
-        )
+    address = settings.address(sock.getsockname()[1])
+    _greet(site, address)
     log.info("server.starting", address=address, database=site.db.dialect, pid=os.getpid())
     config = uvicorn.Config(
         app,

@@ -44,10 +44,14 @@ def current(db: Database) -> str | None:
         return MigrationContext.configure(connection).get_current_revision()
 
 
-def upgrade(db: Database) -> None:
-    """Bring the schema up to `head`; replicas wait for each other. Raises SchemaMismatchError for a newer database."""
-    if current(db) == head():
-        return
+def upgrade(db: Database) -> str | None:
+    """Bring the schema up to `head`; replicas wait for each other. Raises SchemaMismatchError for a newer database.
+
+    Returns the revision before; None for an empty database.
+    """
+    before = current(db)
+    if before == head():
+        return before
     with db.engine.connect() as connection:
         if db.dialect == "postgresql":
             connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": PG_MIGRATION_LOCK})
@@ -59,6 +63,7 @@ def upgrade(db: Database) -> None:
         if db.dialect == "postgresql":
             connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": PG_MIGRATION_LOCK})
             connection.commit()
+    return before
 
 
 def _refuse_newer(connection: Any) -> None:
@@ -71,15 +76,17 @@ def _refuse_newer(connection: Any) -> None:
         )
 
 
-def require_current(db: Database) -> None:
+def require_current(db: Database) -> bool:
     """For commands that open the database beside a server: make an empty one, refuse any other version.
 
-    Raises SchemaMismatchError.
+    Returns whether it made one. Raises SchemaMismatchError.
     """
     revision = current(db)
     if revision is None and not inspect(db.engine).get_table_names():
         upgrade(db)
-    elif revision != head():
+        return True
+    if revision != head():
         raise SchemaMismatchError(
             f"the database has schema {revision}, this command needs {head()}; start the server of this version once"
         )
+    return False

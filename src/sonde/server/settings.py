@@ -1,9 +1,14 @@
 """The server's settings: the only reader of the environment."""
 
+import os
+import re
 import sys
+from collections.abc import Sequence
+from difflib import get_close_matches
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import Field, NonNegativeInt, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -11,12 +16,15 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 LEGACY_AUDIENCE = "atmos-pro.com"  # what every unmodified client asks for, whatever server it talks to (ruling 3)
 GITHUB_ISSUER = "https://token.actions.githubusercontent.com"
+PREFIX = "SONDE_"
+FOR_TESTS = ("SONDE_CRASH_AT", "SONDE_TRACE_POINTS")  # read by kernel/points.py
+ALIKE = 0.85  # of 1: how much a name must be like a setting's to be a misspelling of it
 
 
 class Settings(BaseSettings):
     """Every `SONDE_*` variable of the server. docs/settings.md explains each."""
 
-    model_config = SettingsConfigDict(env_prefix="SONDE_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
 
     listen: str = "127.0.0.1:8080"
     data_dir: Path = Path("~/.local/share/sonde")
@@ -60,7 +68,48 @@ class Settings(BaseSettings):
     @field_validator("data_dir")
     @classmethod
     def _home(cls, value: Path) -> Path:
-        return value.expanduser()
+        try:
+            return value.expanduser()
+        except RuntimeError as error:  # such as a unit of systemd with DynamicUser, or a container's user
+            raise ValueError(f"this user has no home folder, so {value} is nowhere; set it to a folder") from error
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _lower(cls, value: object) -> object:
+        return value.lower() if isinstance(value, str) else value
+
+    @field_validator("github_app_id")
+    @classmethod
+    def _app(cls, value: str) -> str:
+        if value and not re.fullmatch(r"\d+|Iv[\w.-]+", value):
+            raise ValueError(f"{value!r} is neither the App's number nor its client id (Iv…)")
+        return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _origin(cls, value: str) -> str:
+        """Pages link to each other from the root, and the cookie is bound to the host: there is no place for a path."""
+        if not value:
+            return value
+        parts = _web(value)
+        if parts.path.strip("/") or parts.query or parts.fragment:
+            raise ValueError(
+                f"{value!r} has a path; Sonde wants a host name of its own, such as https://sonde.example.com"
+            )
+        return value
+
+    @field_validator("github_api_url")
+    @classmethod
+    def _api(cls, value: str) -> str:
+        _web(value)
+        return value
+
+    @field_validator("oidc_issuers")
+    @classmethod
+    def _issuers(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for issuer in value:
+            _web(issuer)
+        return value
 
     @property
     def url_of_database(self) -> str:
@@ -85,7 +134,14 @@ class Settings(BaseSettings):
     @property
     def url(self) -> str:
         """What people open: `SONDE_PUBLIC_URL`, or the address we listen on."""
-        return self.public_url.rstrip("/") or f"http://{self.listen}"
+        return (
+            self.public_url.rstrip("/") or f"http://{'127.0.0.1' if self.listen.startswith(':') else ''}{self.listen}"
+        )
+
+    def address(self, port: int) -> str:
+        """Where the server listens, for a browser on this machine."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{port}"
 
     @property
     def github_url(self) -> str:
@@ -108,3 +164,21 @@ def _network(text: str) -> IPv4Network | IPv6Network:
         return ip_network(text, strict=False)
     except ValueError as error:
         raise ValueError(f"{text!r} is no address and no network, such as 10.0.0.5 or 10.0.0.0/8") from error
+
+
+def _web(value: str) -> SplitResult:
+    try:
+        parts = urlsplit(value)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ValueError(f"{value!r} is no address; one begins with https:// and names a host")
+    return parts
+
+
+def misspelled() -> Sequence[tuple[str, str]]:
+    """Variables of the environment that are no settings, but nearly: each with the one that may have been meant."""
+    known = [*(f"{PREFIX}{name}".upper() for name in Settings.model_fields), *FOR_TESTS]
+    strange = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
+    return [(name, meant) for name in strange for meant in get_close_matches(name, known, 1, ALIKE)]

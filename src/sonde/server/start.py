@@ -1,12 +1,11 @@
 """What must be true before a server listens, each with one sentence and one exit code when it is not."""
 
-import fcntl
 import logging
 import resource
+import signal
 import socket
 import ssl
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from enum import IntEnum
 from pathlib import Path
 from typing import NoReturn
@@ -15,10 +14,8 @@ import click
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
-from sqlalchemy.exc import SQLAlchemyError
 
-from sonde.server.kernel.db import Database, DatabaseUrlError
-from sonde.server.migrate import SchemaMismatchError, upgrade
+from sonde.server.kernel.db import DatabaseUrlError
 from sonde.server.settings import Settings
 from sonde.server.wiring import Site, build
 
@@ -86,27 +83,10 @@ def _unusable_ca(path: Path) -> str:
     return ""
 
 
-@contextmanager
-def data_folder(settings: Settings) -> Iterator[Path]:
-    """The data folder, made if need be and locked for this process as long as it runs."""
-    folder = settings.data_dir
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        handle = (folder / "serve.lock").open("a+")
-    except OSError as error:
-        refuse(
-            Exit.DATA_DIR,
-            f"the data folder {folder} cannot be written ({error.strerror}); set SONDE_DATA_DIR to a folder that can.",
-        )
-    with handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            refuse(
-                Exit.SECOND_PROCESS,
-                f"another server uses the data folder {folder}; SQLite takes one process. Stop it, or use PostgreSQL and a folder for each.",
-            )
-        yield folder
+def hang_up_is_a_stop() -> None:
+    """SIGHUP, such as of a terminal that is closed, ends the server in good order, unless `nohup` said to ignore it."""
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
+        signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
 
 
 def built(settings: Settings) -> Site:
@@ -118,18 +98,6 @@ def built(settings: Settings) -> Site:
             Exit.CONFIG,
             f"SONDE_DATABASE_URL cannot be used: {error}; it looks like sqlite:////var/lib/sonde/sonde.sqlite or postgresql://USER@HOST/NAME.",
         )
-
-
-def open_database(db: Database) -> None:
-    """Reach the database and bring its schema up to date."""
-    try:
-        upgrade(db)
-    except SchemaMismatchError as error:
-        refuse(Exit.DATABASE, f"{error}.")
-    except SQLAlchemyError as error:
-        reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
-        where = db.engine.url.render_as_string(hide_password=True)
-        refuse(Exit.DATABASE, f"the database {where} cannot be used: {reason}. Check SONDE_DATABASE_URL.")
 
 
 def listen(settings: Settings) -> socket.socket:

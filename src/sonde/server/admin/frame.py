@@ -4,7 +4,7 @@ import json
 import os
 import pwd
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 import click
@@ -14,6 +14,7 @@ from sonde.server.audit.model import Actor
 from sonde.server.kernel.db import Database, DatabaseUrlError
 from sonde.server.main import load
 from sonde.server.migrate import SchemaMismatchError, require_current
+from sonde.server.storage import next_step, private_files
 from sonde.server.workspaces import store as workspaces
 from sonde.server.workspaces.model import Repository, Workspace
 
@@ -25,27 +26,39 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON o
 def database() -> Iterator[Database]:
     """The database of the settings, at this version's schema; a failure is one sentence and exit 1."""
     settings = load({})
-    if not settings.database_url:
+    with private_files():
+        if not settings.database_url:
+            try:
+                settings.data_dir.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise click.ClickException(
+                    f"the data folder {settings.data_dir} cannot be made ({error.strerror}); set SONDE_DATA_DIR"
+                ) from error
         try:
-            settings.data_dir.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise click.ClickException(
-                f"the data folder {settings.data_dir} cannot be made ({error.strerror}); set SONDE_DATA_DIR"
-            ) from error
+            db = Database(settings.url_of_database)
+        except DatabaseUrlError as error:
+            raise click.ClickException(f"SONDE_DATABASE_URL cannot be used: {error}") from error
+        with closing(db), _told(db):
+            if require_current(db):
+                where = db.engine.url.render_as_string(hide_password=True)
+                click.echo(f"Made a new database, {where}: the server must run with the same settings.", err=True)
+            yield db
+
+
+@contextmanager
+def _told(db: Database) -> Iterator[None]:
     try:
-        db = Database(settings.url_of_database)
-    except DatabaseUrlError as error:
-        raise click.ClickException(f"SONDE_DATABASE_URL cannot be used: {error}") from error
-    try:
-        require_current(db)
-        yield db
+        yield
     except SchemaMismatchError as error:
         raise click.ClickException(str(error)) from error
     except SQLAlchemyError as error:
         reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
-        raise click.ClickException(f"the database cannot be used: {reason}") from error
-    finally:
-        db.close()
+        raise click.ClickException(f"the database cannot be used: {reason}. {next_step(db, reason)}") from error
+    except PermissionError as error:
+        if not str(error.filename).startswith(f"{db.engine.url.database}-"):
+            raise
+        reason = f"{error.filename}: {error.strerror}"
+        raise click.ClickException(f"the database cannot be used: {reason}. {next_step(db, reason)}") from error
 
 
 def printable(ctx: click.Context, param: click.Parameter, value: str) -> str:

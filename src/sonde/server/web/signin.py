@@ -21,6 +21,12 @@ def offer(db: Database) -> str:
         return offered(tx)
 
 
+def forget(db: Database) -> None:
+    """Remove the tokens and sessions that have ended."""
+    with db.write("page.session") as tx:
+        store.purge(tx)
+
+
 def offered(tx: Tx) -> str:
     """The same, in a transaction of the caller's."""
     token = new_secret()
