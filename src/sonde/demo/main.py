@@ -41,14 +41,14 @@ def demo(
 ) -> None:
     """Show one pull request from webhook to concluded check, then applied: server, offline GitHub and real Terraform.
 
-    It writes demo.json. On a terminal it stays up afterwards, so that you can look at the pages. Exit codes: 0 the story
+    It writes demo.json. On a terminal it stays up afterwards, also where the story got stuck, so that you can look at the pages. Exit codes: 0 the story
     was told to its end; 1 it got stuck, or what --verify read differs.
 
     \b
     Examples:
       sonde demo
       sonde demo --once && sonde demo --verify demo.json
-      sonde demo --once --keep-lock --patience 20
+      sonde demo --keep-lock --patience 20
     """  # noqa: D301 - \b is the control character by which click keeps these lines as they are
     try:
         if file is not None:
@@ -84,16 +84,29 @@ def _tell(folder: Path, *, listen: str, executor: str | None, keep_lock: bool, p
     try:
         told = Told(scene, lambda line: click.echo(f"{time.monotonic() - began:6.1f}s  {line}"), patience, keep_lock)
         told.say(f"Terraform: {said}")
-        for name, step in STEPS:
-            click.echo(click.style(f"── {name}", bold=True))
-            step(told)
-        Path("demo.json").write_text(json.dumps(facts(told), indent=2) + "\n")
-        click.echo(click.style("── done", bold=True))
-        told.say("check: success, one comment; facts in demo.json; compare later: sonde demo --verify demo.json")
+        _play(told)
         if stay:
-            click.echo(f"\nThe server stays up: {scene.page}  (Ctrl-C ends it)")
-            threading.Event().wait()
+            _wait(scene)
+    except StuckError as error:
+        if stay and scene.serves:
+            click.echo(f"\nStuck: {error}")
+            _wait(scene)
+        raise
     except KeyboardInterrupt:
         click.echo("\nended")
     finally:
         scene.close()
+
+
+def _play(told: Told) -> None:
+    for name, step in STEPS:
+        click.echo(click.style(f"── {name}", bold=True))
+        step(told)
+    Path("demo.json").write_text(json.dumps(facts(told), indent=2) + "\n")
+    click.echo(click.style("── done", bold=True))
+    told.say("check: success, one comment; facts in demo.json; compare later: sonde demo --verify demo.json")
+
+
+def _wait(scene: Scene) -> None:
+    click.echo(f"\nThe server stays up: {scene.page}  (Ctrl-C ends it)")
+    threading.Event().wait()

@@ -85,6 +85,11 @@ class Scene:
         """Where a person signs in."""
         return f"{self.url}/login?token={self.ui_token}"
 
+    @property
+    def serves(self) -> bool:
+        """Whether the server was started and lives."""
+        return self._process is not None and self._process.poll() is None
+
     def environment(self) -> dict[str, str]:
         """The server's settings, as a platform engineer would set them."""
         mine = {

@@ -112,7 +112,6 @@ def make_app(site: Site, engine: Engine) -> Lane:
     app.add_route(POLICY_SCHEMA, _policy_schema, methods=["GET"])
     app.add_route("/metrics", partial(_metrics, strangers.buckets), methods=["GET"])
     _add_pages(app, site, engine, strangers)
-    app.add_exception_handler(HTTPException, _not_routed)
     app.add_exception_handler(Exception, _crashed)
     return Lane(
         app, {("POST", WEBHOOKS): webhook} | {at: door for at, door in doors.items() if isinstance(door, HotDoor)}
@@ -171,16 +170,18 @@ def _add_pages(app: FastAPI, site: Site, engine: Engine, strangers: Strangers) -
         "github_url": settings.github_url,
         "findings": findings(settings),
         "failures": strangers.buckets,
+        "has_password": bool(settings.ui_token),
     }
     door = pages.Door(site.db, Renderer(frame), settings.url, Password(settings.ui_token), engine.nudge, strangers)
     app.mount("/static", StaticFiles(directory=str(resources.files("sonde.server.web") / "static")))
-    app.add_route("/login", pages.login(door), methods=["GET"])
+    app.add_route("/login", pages.login(door), methods=["GET", "POST"])
     app.add_route("/logout", pages.logout(door), methods=["POST"])
     by_path: dict[str, dict[str, PageHandler]] = {}
     for page in PAGES:
         by_path.setdefault(page.path, {})[page.method] = page.handler
     for path, handlers in by_path.items():
         app.add_route(path, pages.page(door, handlers), methods=list(handlers))
+    app.add_exception_handler(HTTPException, partial(_not_routed, pages.nowhere(door)))
 
 
 def _hot(site: Site, route: HotRoute, call: Call, *, may_wait: bool) -> Ask:
@@ -269,12 +270,14 @@ async def _metrics(failures: Buckets, request: Request) -> Response:
     )
 
 
-async def _not_routed(request: Request, error: Exception) -> Response:
-    """404 and 405: an envelope for a client of the API, also one with a wrong endpoint; a plain line for a browser."""
+async def _not_routed(nowhere: pages.Endpoint, request: Request, error: Exception) -> Response:
+    """404 and 405: an envelope for a client of the API, also one with a wrong endpoint; a page for a browser, else a line."""
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for it
     path = request.scope["path"]
     ours = path.startswith((PREFIX, "/webhooks/"))
     api = ours or f"{path}/".startswith(OLD_PREFIX)
+    if not api and request.method == "GET" and "text/html" in request.headers.get("accept", ""):
+        return await nowhere(request)
     if not api and request.headers.get("content-type") != "application/json":
         return Response(f"{error.detail}\n", error.status_code, error.headers, "text/plain")
     tag = ErrorTag.METHOD_NOT_ALLOWED if error.status_code == 405 else ErrorTag.NOT_FOUND

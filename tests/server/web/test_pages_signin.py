@@ -8,6 +8,7 @@ import urllib.error
 import urllib.request
 
 import pytest
+from browser import Seen
 from click.testing import CliRunner
 
 from sonde.server import admin
@@ -30,7 +31,7 @@ def test_no_page_answers_somebody_who_is_not_signed_in(open_browser):
 
 
 def test_every_page_route_of_the_application_is_in_the_table(open_browser):
-    known = {(page.method, page.path) for page in PAGES} | {("GET", "/login"), ("POST", "/logout")}
+    known = {(page.method, page.path) for page in PAGES} | {("GET", "/login"), ("POST", "/login"), ("POST", "/logout")}
     open_to_all = ("/api/", "/api/v1", "/webhooks/", "/healthz", "/readyz", "/metrics", "/static")
     for route in open_browser().client.app.app.routes:
         if not route.path.startswith(open_to_all):
@@ -76,6 +77,37 @@ def test_the_token_of_the_settings_works_again_and_others_do_not(open_browser):
     browser = open_browser(ui_token="fixed")
     for token, status in (("fixed", 303), ("fixed", 303), ("other", 401), ("", 401)):
         assert browser.get(f"/login?token={token}").status_code == status
+
+
+def test_the_token_of_the_settings_can_be_typed(open_browser):
+    browser = open_browser(ui_token="fixed")
+    page = Seen(browser.get("/login").text)
+    assert ("action", "/login") in page.attributes
+    assert "was used" not in page.text
+    assert browser.post("/login", {"token": "other"}).status_code == 401
+    assert browser.post("/login", {"token": "fixed"}, **{"Sec-Fetch-Site": "cross-site"}).status_code == 403
+    assert browser.post("/login", {"token": "fixed"}).headers["location"] == "/"
+    assert browser.get("/deliveries").status_code == 200
+
+
+def test_a_server_without_a_token_of_its_own_has_no_field_for_it(open_browser):
+    browser = open_browser()
+    assert ("action", "/login") not in Seen(browser.get("/login").text).attributes
+    assert browser.post("/login", {"token": ""}).status_code == 401
+
+
+def test_an_address_that_is_none_is_a_page_for_a_browser_and_a_line_for_a_program(browser, open_browser):
+    answer = browser.get("/nothing/here", Accept="text/html,*/*")
+    assert (answer.status_code, "There is no page at /nothing/here." in answer.text) == (404, True)
+    assert browser.get("/nothing/here", Accept="*/*").text == "Not Found\n"
+    assert open_browser().get("/nothing/here", Accept="text/html").status_code == 401
+
+
+def test_who_is_not_signed_in_sees_nothing_of_the_set_up_when_the_database_is_away(open_browser, monkeypatch):
+    browser = open_browser(ui_token="fixed")
+    monkeypatch.setattr(browser.db, "read", lambda: pytest.fail.Exception)
+    answer = browser.get("/login?token=fixed")
+    assert (answer.status_code, "exposed" in answer.text) == (500, False)
 
 
 def test_an_empty_token_setting_lets_nobody_in(open_browser):

@@ -17,7 +17,7 @@ from sonde.server.kernel.log import log, traced
 from sonde.server.kernel.outage import unavailable
 from sonde.server.kernel.strangers import Strangers, too_many
 from sonde.server.web import signin
-from sonde.server.web.model import File, Goto, PageHandler, View
+from sonde.server.web.model import File, Goto, PageHandler, View, Visitor, form, missing
 from sonde.server.web.render import Renderer
 from sonde.wire.envelope import ErrorTag
 
@@ -75,18 +75,30 @@ def page(door: Door, handlers: Mapping[str, PageHandler]) -> Endpoint:
     return _endpoint(door, answer)
 
 
+def nowhere(door: Door) -> Endpoint:
+    """The endpoint of every address that is none: a page that says so, to who is signed in."""
+
+    def handler(db: Database, visitor: Visitor, call: Call) -> View:
+        del visitor
+        return missing(f"There is no page at {call.path}.", db.clock())
+
+    return page(door, {"GET": handler})
+
+
 def login(door: Door) -> Endpoint:
-    """`GET /login?token=…`: a good token becomes a session, and leaves the address bar."""
+    """`GET /login?token=…`, or the form of the sign-in page: a good token becomes a session, and leaves the address bar."""
 
     def answer(call: Call) -> Response:
+        if call.method == "POST" and not signin.own_write(call.headers, door.url):
+            return _shown(door, call, View("refused.html", {}, 403))
         # a browser that fetches ahead, or a HEAD of a link checker, must not use the token up
         ahead = call.method == "HEAD" or "prefetch" in call.headers.get("sec-purpose", "")
-        token = "" if ahead else call.query.get("token", "")
+        token = "" if ahead else (form(call) if call.method == "POST" else call.query).get("token", "")
         password = signin.NONE if token and door.strangers.wait(call) else door.password
         secret = signin.sign_in(door.db, token, password=password, replaces=_cookie(door, call)) if token else None
         if secret is None:
             log.info("page.signin.refused", ahead=ahead)
-            return _refused(door, call, ahead=ahead, guessed=bool(token))
+            return _refused(door, call, guessed=bool(token))
         log.info("page.signed_in")
         response = RedirectResponse("/", 303, HEADERS)
         age = signin.SESSION_LIFE // 1000
@@ -96,8 +108,10 @@ def login(door: Door) -> Endpoint:
     return _endpoint(door, answer)
 
 
-def _refused(door: Door, call: Call, *, ahead: bool, guessed: bool) -> Response:
-    refused = "" if ahead else "This link was used, has expired, or is not one of this server."
+def _refused(door: Door, call: Call, *, guessed: bool) -> Response:
+    refused = "This link was used, has expired, or is not one of this server." if guessed else ""
+    if call.method == "POST":
+        refused = "That is not the token of this server."
     wait = door.strangers.failed(call) if guessed else 0
     if not wait:
         return _shown(door, call, View("signin.html", {"refused": refused}, 401))
