@@ -1,5 +1,6 @@
 """`sonde admin`: straight on the database, with or without a server beside it; the same command again changes nothing."""
 
+import json
 import os
 import subprocess
 import sys
