@@ -1,5 +1,6 @@
 """The documents say what the code does: every name in the code is explained, every command, link and picture they show is real."""
 
+import ast
 import re
 import shlex
 import tomllib
@@ -169,6 +170,26 @@ def test_the_diagram_shows_the_continents_and_the_order_of_the_domains():
     assert f"`{' < '.join(DOMAINS)}`" in text("ARCHITECTURE.md")
     drawn = set(re.findall(r"^ *(\w+) --> (\w+)$", diagram, re.MULTILINE))
     assert drawn == {(continent, other) for continent, others in CONTINENTS.items() for other in others}
+
+
+ROOMS = sorted(path.parent for path in (ROOT / "src" / "sonde").rglob("__init__.py") if path.parent.name != "versions")
+
+
+def modules(room):
+    """What a map of a room has to name: its modules, and the rooms in it."""
+    inner = [path.parent.name for path in room.glob("*/__init__.py")]
+    return [path.stem for path in room.glob("[!_]*.py")] + inner
+
+
+@pytest.mark.parametrize("room", [room for room in ROOMS if len(modules(room)) > 9], ids=named)
+def test_a_room_of_many_modules_says_where_to_look(room):
+    told = ast.get_docstring(ast.parse((room / "__init__.py").read_text()))
+    words = set(re.findall(r"[a-z_]+", told))
+    families = tuple(word[:-1] for word in re.findall(r"[a-z]+_\*", told))
+    domains = DOMAINS if room.name == "server" else ()
+    assert not [
+        name for name in modules(room) if name not in {*words, *domains} and not name.startswith(families or "-")
+    ]
 
 
 @pytest.mark.parametrize("path", PAGES_OF_DOCS, ids=named)

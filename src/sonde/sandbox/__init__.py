@@ -4,6 +4,12 @@ It serves GitHub's REST API, the OIDC issuer of Actions and signed webhooks from
 real keys, and a dispatched workflow's `run:` steps are run for real. Faults are buttons (faults.py). For tests and for
 `sonde demo`; `python -m sonde.sandbox FOLDER` starts one by hand.
 
+the state       world (all of it), state (memory, lock and file), model (records), accounts, repositories, pushes, pulls,
+                reviews, checks, releases, git (real git)
+workflows       workflows, runs, progress, executor, runner/ (runs `run:` steps), sample/ and sample (the demo's repository)
+what is served  server, served, web, api/ (REST and GraphQL), shapes/ (GitHub's JSON), githttp (clone and push), oidc, keys
+webhooks        hooks (made and signed), courier (delivered), faults (what goes wrong on purpose)
+
     from sonde.sandbox.executor import RecordingExecutor
     from sonde.sandbox.server import Sandbox
 

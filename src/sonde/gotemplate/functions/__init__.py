@@ -2,6 +2,11 @@
 
 A table is a Mapping that knows its names at once and loads a library only when a template asks for one of its functions.
 Functions that reach environment, disk, clock or chance get them from a Host; without a host they answer an error.
+
+the libraries   sprig_* and gomplate_*, one module a subject; names (which holds which), host
+Go's packages   gojson, goregexp, gotime, timeformat, duration, gourl, paths, encoding, csvread, equality, unicode_classes
+other libraries casts (spf13/cast), semver and constraints (Masterminds), codecjson (ugorji), jsonpath (Kubernetes), tomlwrite,
+                yamlread, yamlwrite, text and words (goutils, xstrings)
 """
 
 from collections.abc import Iterator, Mapping

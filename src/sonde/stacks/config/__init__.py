@@ -1,4 +1,8 @@
-"""The configuration of the CLI: atmos.yaml with its imports, profiles, environment and flags (stacks.md §1)."""
+"""The configuration of the CLI: atmos.yaml with its imports, profiles, environment and flags (stacks.md §1).
+
+where it comes from   files, profiles, environ (variables and flags), defaults, functions (`!env` and its like)
+what it becomes       shape and shape_commands (the table of fields), decode, paths, pro (`settings.pro`), constraint (version gate)
+"""
 
 import copy
 from collections.abc import Mapping

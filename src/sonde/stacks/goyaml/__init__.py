@@ -1,6 +1,10 @@
 """YAML as yaml.v3 reads it into Go values, fast: libyaml's events, no node graph (stacks.md §6, dependencies.md §7).
 
 `load` reads the first document of a file. The value is shared where the document aliases: treat it as immutable.
+
+common documents   fast (libyaml's events)
+all others         exact (the whole road), nodes, decode, numbers, scalars (what a scalar means)
+beside them        model (types), positions (where a value stands), delimited (keys such as `vars.a.b`), gotext (values as Go prints)
 """
 
 from collections.abc import Sequence
