@@ -58,7 +58,8 @@ def pro_settings(
     """
 
     def choose(variable: str, key: str = "", default: str = "") -> Value:
-        if value := env.get(variable):
+        # asked for "", the watched environment would note that the answer depends on every variable there is
+        if variable and (value := env.get(variable)):
             return Value(value, variable)
         part, _, below = key.partition(".")
         written = from_files.get(part)
