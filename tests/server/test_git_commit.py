@@ -287,7 +287,7 @@ def test_a_protected_branch_and_a_closed_pull_request_are_refused(world, job):
 
 
 def test_what_github_refuses_is_told_and_may_be_asked_again(world, job):
-    refused(job.commit(deletions=["none.tf"]), 404, "does not exist")
+    refused(job.commit(deletions=["none.tf"]), 422, "leave it out of the commit")
     assert [row.state for row in rows(world)] == ["failed"]
     world.github.commit(world.infra, "feature", {"none.tf": "1"}, author="octo-dev")
     assert job.commit(deletions=["none.tf"]).status == 200
@@ -337,7 +337,7 @@ def test_a_request_at_each_limit_is_taken(world, job):
 FORBIDDEN_PATHS = (
     "", "/etc/passwd", "../a", "a/../../b", "a/..", "./a", "a/./b", "a//b", "a/", "a\\b", "..\\a", "a\nb", "a\tb", "a\x7fb",
     ".github/workflows/x.yaml", ".GitHub/workflows/x.yaml", ".GITHUB/x", ".github", "./.github/x", ".github./x", ".github /x",
-    ".git\u200bhub/x", ".\uff47\uff49\uff54\uff48\uff55\uff42/x", ".git/config", "a/.GIT/hooks/x", "git~1/config", ".git", "a/.git", "a/.../b", "x" * 5000,
+    ".git\u200bhub/x", ".\uff47\uff49\uff54\uff48\uff55\uff42/x", ".git/config", "a/.GIT/hooks/x", "git~1/config", "GITHUB~1/x", ".git", "a/.git", "a/.../b", "x" * 5000,
 )  # fmt: skip
 
 

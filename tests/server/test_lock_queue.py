@@ -1,5 +1,7 @@
 """Promises of the queue of a key, of taking several keys at once, and of ending a lock by hand."""
 
+from dataclasses import replace
+
 import pytest
 from test_lock_model import Asker, actor, asked, given_back, prepare
 from test_locks import KEY, lock, unlock
@@ -8,6 +10,8 @@ from sonde.server.kernel.db import Database
 from sonde.server.kernel.http import RefusedError
 from sonde.server.locks import service, store
 from sonde.server.locks.model import Held
+from sonde.server.workspaces import store as workspaces
+from sonde.server.workspaces.model import Repository
 
 
 def wait(world, token, waiter="", ttl=30):
@@ -121,6 +125,15 @@ def test_a_key_of_another_repository_takes_none_of_the_others(db):
     with db.write("lock.acquire") as tx:
         with pytest.raises(RefusedError):
             service.acquire_all(tx, actor(A), [*KEYS, "acme/other/dev/a"], 60, "")
+        assert store.all_live(tx) == []
+
+
+def test_keys_of_two_repositories_are_refused_also_where_they_name_the_same_instance(db):
+    with db.write("lock.acquire") as tx:
+        workspaces.put_repository(tx, Repository("repo_2", "ws_test", 3, 2, "acme", "other", None))
+        whole = replace(actor(A), repository=None)  # a token of the whole workspace
+        with pytest.raises(RefusedError, match="more than one repository"):
+            service.acquire_all(tx, whole, ["acme/infra/dev/a", "acme/other/dev/a"], 60, "")
         assert store.all_live(tx) == []
 
 

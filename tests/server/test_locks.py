@@ -179,3 +179,18 @@ def test_no_keys_and_too_many_are_refused_with_the_limit(world, many):
     answer = lock_all(world, world.static_token(), *(f"dev/c{number}" for number in range(many)))
     assert answer.status == 400
     assert "1 to 100" in answer.body["errorMessage"]
+
+
+def test_what_a_holder_wrote_does_not_steer_the_terminal_of_who_is_refused(world):
+    written = "back\nat three\x1b[31m\u202e\x85"
+    assert lock(world, world.static_token(), lockMessage=written).data["lockMessage"] == written
+    refused = lock(world, world.static_token())
+    assert refused.status == 409
+    assert refused.body["errorMessage"].isprintable()
+    assert "back at three [31m" in refused.body["errorMessage"]
+
+
+@pytest.mark.parametrize("control", ["\n", "\x1b", "\x7f", "\x85", "\x9f"])
+def test_a_key_with_a_control_character_is_refused(world, control):
+    answer = lock(world, world.static_token(), key=f"{KEY}{control}")
+    assert (answer.status, "control" in answer.body["errorMessage"]) == (400, True)

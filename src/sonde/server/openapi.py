@@ -92,6 +92,8 @@ def _operation(method: str, path: str, permission: str, parts: Parts) -> Json:
     call = CALLS[method, path]
     parameters = [_parameter("path", name) for name in PATH_PARAMETER.findall(path)]
     parameters += [_parameter("query", name) for name in call.query]
+    if call.header:
+        parameters.append({"name": call.header, "in": "header", "required": False, "schema": {"type": "string"}})
     operation: Json = {
         "operationId": _operation_id(method, path),
         "summary": call.summary,

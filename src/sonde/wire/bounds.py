@@ -25,7 +25,7 @@ Schema = Mapping[str, Any]
 # OWNER/REPOSITORY/STACK/COMPONENT without control characters; every part but the stack's beginning may hold slashes
 KEY: Schema = {
     "maxLength": 512,
-    "pattern": r"^[^/\x00-\x1f\x7f]*/[^/\x00-\x1f\x7f]*/[^/\x00-\x1f\x7f][^\x00-\x1f\x7f]*/[^\x00-\x1f\x7f]*$",
+    "pattern": r"^[^/\x00-\x1f\x7f-\x9f]*/[^/\x00-\x1f\x7f-\x9f]*/[^/\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*/[^\x00-\x1f\x7f-\x9f]*$",
 }
 TTL: Schema = {"minimum": 1, "maximum": 86_400}
 NAME: Schema = {"maxLength": 512}

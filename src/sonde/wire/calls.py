@@ -13,7 +13,7 @@ from sonde.wire.commits import CommitAnswer, CommitRequest
 from sonde.wire.envelope import ErrorTag
 from sonde.wire.exchange import ExchangeAnswer, ExchangeRequest
 from sonde.wire.executions import Execution, ExecutionAnswer, ExecutionData, ExecutionResult
-from sonde.wire.instances import InstanceStatus, InstancesUpload, InventoryAnswer, StatusAnswer
+from sonde.wire.instances import RUN_ID_HEADER, InstanceStatus, InstancesUpload, InventoryAnswer, StatusAnswer
 from sonde.wire.locks import (
     LeaveRequest,
     LockAllRequest,
@@ -40,7 +40,7 @@ class Next:
 class Described:
     """`answer` is what `data` holds, an empty object where it is None; `refusals` are those beside EVERYWHERE's.
 
-    `old` is the path of the same call before 1.180, `ours` marks what no client of others asks for.
+    `header` may be sent along. `old` is the path of the same call before 1.180, `ours` marks what no client of others asks for.
     """
 
     summary: str
@@ -48,6 +48,7 @@ class Described:
     answer: type[Any] | None
     refusals: tuple[ErrorTag, ...] = ()
     query: tuple[str, ...] = ()
+    header: str = ""
     url: bool = False
     old: str = ""
     ours: bool = False
@@ -108,10 +109,14 @@ CALLS: Mapping[tuple[str, str], Described] = {
         (ErrorTag.BATCH_CONFLICT, ErrorTag.DRIFT_DETECTION),
     ),
     ("PATCH", "repos/{owner:path}/{repo}/instances"): Described(
-        "The exit code of a command for one instance", InstanceStatus, StatusAnswer, query=("stack", "component")
+        "The exit code of a command for one instance",
+        InstanceStatus,
+        StatusAnswer,
+        query=("stack", "component"),
+        header=RUN_ID_HEADER,
     ),
     ("PATCH", "repos/{owner}/{repo}/instances/{stack}/{component:path}"): Described(
-        "The same, as clients before 1.196 send it", InstanceStatus, StatusAnswer
+        "The same, as clients before 1.196 send it", InstanceStatus, StatusAnswer, header=RUN_ID_HEADER
     ),
     ("GET", "repos/{owner:path}/{repo}/instances"): Described(
         "Every known instance with its status", None, InstancesSeen, ours=True

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 PATH = "instances"
+RUN_ID_HEADER = "X-Atmos-Pro-Run-Id"  # of a status, additive: our client names the dispatch, the Go client does not
 
 
 def status_path(owner: str, name: str) -> str:

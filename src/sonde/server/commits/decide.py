@@ -103,7 +103,7 @@ def path_refused(path: str) -> str:
         (".." in parts or "." in parts, "it holds . or .. as a part"),
         ("" in parts, "it holds an empty part"),
         (any(part in (".git", "git~1") for part in folded), ".git is git's own"),
-        (folded[0] == ".github", ".github/ is not written by jobs"),
+        (folded[0] in (".github", "github~1"), ".github/ is not written by jobs"),
         (any(not part.strip(". ") for part in folded), "a part of it is only dots, spaces or invisible characters"),
     )
     return next((because for broken, because in rules if broken), "")

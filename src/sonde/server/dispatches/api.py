@@ -14,9 +14,8 @@ from sonde.server.kernel.http import Call, RefusedError, Reply
 from sonde.server.kernel.log import log
 from sonde.wire.codec import to_json
 from sonde.wire.envelope import ErrorTag
-from sonde.wire.instances import InstanceStatus, StatusAnswer
+from sonde.wire.instances import RUN_ID_HEADER, InstanceStatus, StatusAnswer
 
-RUN_ID_HEADER = "x-atmos-pro-run-id"  # additive: our own client names the dispatch, the Go client does not
 COMMANDS = frozenset({"plan", "apply", "deploy", "remediate", "destroy"})
 
 
@@ -30,7 +29,7 @@ def status(db: Database, actor: Actor, call: Call) -> Reply:
         raise RefusedError(400, ErrorTag.BAD_REQUEST, because)
     found = _report(body)
     owner, name = call.parameters["owner"], call.parameters["repo"]
-    claim = Claim(InstanceName(stack, component), found, call.headers.get(RUN_ID_HEADER, ""))
+    claim = Claim(InstanceName(stack, component), found, call.headers.get(RUN_ID_HEADER.lower(), ""))
     done = db.submit("instance.status", lambda tx: report(tx, actor, owner=owner, name=name, claim=claim)).result()
     log.info(
         "instance.reported",

@@ -39,7 +39,11 @@ def _withheld(lock: LockRow, rights: Rights) -> str:
 
 
 def described(lock: LockRow) -> str:
-    """`KEY is locked by WHO until WHEN: MESSAGE`, for every refusal and page."""
+    """`KEY is locked by WHO until WHEN: MESSAGE`, for every refusal and page.
+
+    Who is refused reads what another job wrote, in his terminal: nothing of it may steer that, or turn text around (T14).
+    """
     run = f", run {lock.holder.run_url}" if lock.holder.run_url else ""
     message = f": {lock.message}" if lock.message else ""
-    return f"{lock.key} is locked by {lock.holder.name}{run} until {wire_time(lock.expires_at)}{message}"
+    told = f"{lock.key} is locked by {lock.holder.name}{run} until {wire_time(lock.expires_at)}{message}"
+    return "".join(char if char.isprintable() else " " for char in told)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeGuard, TypeVar
+from unicodedata import category
 
 from sonde.server.audit.model import Change
 from sonde.server.audit.service import record
@@ -103,13 +104,13 @@ def acquire_all(tx: Tx, actor: Actor, keys: Sequence[str], ttl: int, message: st
 
     Raises RefusedError as `acquire` does; then too nothing is taken.
     """
-    wanted = {lock.instance: lock for lock in (_asked(tx, actor, key, ttl, message) for key in keys)}
-    if len({lock.repository_id for lock in wanted.values()}) > 1:
+    wanted = {lock.name: lock for lock in (_asked(tx, actor, key, ttl, message) for key in keys)}
+    if len({repository_id for repository_id, _ in wanted}) > 1:
         raise RefusedError(400, ErrorTag.BAD_REQUEST, "The keys are of more than one repository.")
     granted: list[Granted] = []
     with tx.connection.begin_nested() as savepoint:
-        for instance in sorted(wanted):
-            got = _take(tx, wanted[instance])
+        for name in sorted(wanted):
+            got = _take(tx, wanted[name])
             if isinstance(got, Held):
                 savepoint.rollback()
                 return got
@@ -365,7 +366,7 @@ def _server_url(actor: Actor) -> str:
 
 
 def _located(tx: Tx, actor: Actor, key: str) -> tuple[Repository, str]:
-    if len(key.encode()) > MAX_KEY or any(ord(char) < 32 or ord(char) == 127 for char in key):
+    if len(key.encode()) > MAX_KEY or any(category(char) == "Cc" for char in key):
         raise RefusedError(
             400, ErrorTag.BAD_REQUEST, f"A lock key has at most {MAX_KEY} bytes and no control characters."
         )
