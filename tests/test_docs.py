@@ -22,7 +22,7 @@ from sonde.wire.envelope import ErrorTag
 from sonde.wire.refusals import REFUSALS
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES_OF_DOCS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+PAGES_OF_DOCS = sorted([*ROOT.glob("*.md"), ROOT / "tests" / "README.md", *(ROOT / "docs").rglob("*.md")])
 CHANGELOG = ROOT / "CHANGELOG.md"
 LIVING = [path for path in PAGES_OF_DOCS if path != CHANGELOG]  # a changelog may name what is gone
 ADRS = sorted((ROOT / "docs" / "adr").glob("*.md"))
@@ -190,6 +190,16 @@ def test_a_room_of_many_modules_says_where_to_look(room):
     assert not [
         name for name in modules(room) if name not in {*words, *domains} and not name.startswith(families or "-")
     ]
+
+
+def test_the_map_of_the_tests_names_every_test_of_the_server_and_every_room():
+    told = [row for row in rows("tests/README.md") if len(row) == 2]
+    named_tests = [name for _, tests in told for name in re.findall(r"\w+", re.sub(r"\(.*?\)|in `web/`:", "", tests))]
+    there = [path.stem.removeprefix("test_") for path in (ROOT / "tests" / "server").rglob("test_*.py")]
+    assert sorted(set(there) - set(named_tests)) == []
+    assert sorted(name for name in there if named_tests.count(name) > 1) == []
+    named_rooms = {name for room, _ in told for name in re.findall(r"`(\w+)`", room)}
+    assert {room.name for room in ROOMS if room.parent.name == "server"} <= named_rooms
 
 
 @pytest.mark.parametrize("path", PAGES_OF_DOCS, ids=named)

@@ -1,3 +1,5 @@
+"""`sonde describe affected` and `list affected` from argv to stdout, in real git repositories."""
+
 import json
 import subprocess
 

@@ -1,3 +1,5 @@
+"""Who depends on what is affected, as a tree."""
+
 import pytest
 
 from sonde.stacks.affected.dependents import Graph

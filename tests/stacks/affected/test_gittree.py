@@ -1,3 +1,5 @@
+"""A commit read as a tree of files, without a checkout."""
+
 import os
 import subprocess
 

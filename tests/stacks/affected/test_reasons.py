@@ -1,3 +1,5 @@
+"""Why an instance is affected, and what is not a reason."""
+
 import pytest
 
 from sonde.stacks.affected.changes import Changes, Modules

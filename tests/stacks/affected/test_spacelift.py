@@ -1,3 +1,5 @@
+"""The Spacelift admin stacks of what is affected."""
+
 from sonde.stacks.affected.compare import Affected
 from sonde.stacks.affected.spacelift import REASON, with_admin_stacks
 from sonde.stacks.engine import Instance
