@@ -301,3 +301,14 @@ def test_what_shows_a_part_of_the_inventory_cannot_be_uploaded(sonde, plane, fla
     assert done.returncode == 1
     assert "is not supported with --" in done.stderr
     assert not plane.seen
+
+
+def test_a_warning_on_a_terminal_does_not_stand_behind_the_bar(home):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    err = Terminal()
+    with progress.part(home.process._replace(stderr=err), 0, [1, 1], "instances"):
+        Log(err).warning("Upload failed, retrying.")
+    assert "instances\r\033[KWARN Upload failed, retrying.\n" in err.getvalue()

@@ -23,7 +23,8 @@ class Log(NamedTuple):
     def _say(self, level: str, label: str, text: str, facts: Mapping[str, object]) -> None:
         if LEVELS.get(self.level.lower(), LEVELS["warning"]) <= LEVELS[level]:
             told = "".join(f" {name}={_shown(value)}" for name, value in facts.items())
-            self.stream.write(f"{label} {text}{told}\n")
+            clear = "\r\033[K" if self.stream.isatty() else ""  # a bar may stand on the line
+            self.stream.write(f"{clear}{label} {text}{told}\n")
             self.stream.flush()
 
 
