@@ -230,3 +230,10 @@ def test_a_server_that_does_not_unlock_does_not_hide_how_the_command_ended(sonde
     assert "ends by itself at 2030-01-01T00:00:00Z" in done.stderr
     assert [seen.method for seen in plane.seen] == ["POST", "DELETE"]
     assert plane.seen[0].body["ttl"] > locks.DEFAULT_TTL
+
+
+def test_a_lock_whose_time_was_over_is_not_said_to_be_released_by_another(control, run, name):
+    wait = "import time; time.sleep(2.5)"
+    _, _, err = run(*WITH, name, "-s", "dev", "--ttl", "1", "--", "python3", "-c", wait, env=control.static())
+    assert "IS LOST: its time was over before it could be renewed." in err
+    assert "released by another" not in err

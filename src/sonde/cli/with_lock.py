@@ -22,6 +22,7 @@ from sonde.wire import locks
 RENEWED_TTL = 120  # seconds, where the lock is renewed
 STATIC_TTL = 4 * 3600  # seconds, where it is not
 LOOK = 30.0  # seconds between two looks at a lock that cannot be renewed
+OVER = "its time was over before it could be renewed"
 SOON = 2.0  # seconds until a renewal that got no answer is tried again
 EXAMPLE = "sonde pro with-lock vpc -s prod -- sonde terraform apply vpc -s prod"
 
@@ -125,7 +126,7 @@ def _beat(watch: Watch) -> None:
             watch.session.log.warning("The lock could not be renewed; trying again.", error=error.message)
             pause = min(SOON, regular)
         if watch.waiting.monotonic() >= watch.taken.until:
-            watch.taken.lost = watch.taken.lost or "its time was over before it could be renewed"
+            watch.taken.lost = watch.taken.lost or OVER
         if watch.taken.lost:
             _lost(watch)
             return
@@ -168,7 +169,10 @@ def look(watch: Watch) -> str:
         if seen.key == watch.request.key:
             if seen.live and seen.fence == watch.taken.fence:
                 return ""
-            return f"{seen.holder} holds it now" if seen.live else "it was released by another"
+            if seen.live:
+                return f"{seen.holder} holds it now"
+            over = watch.waiting.monotonic() >= watch.taken.until
+            return OVER if over else "it was released by another"
     return "the server knows nothing of it"
 
 
