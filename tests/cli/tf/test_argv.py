@@ -37,7 +37,7 @@ from sonde.cli.tf.argv import Call, parse, with_environment
             "plan --all --include-dependents=2",
             Call(("plan",), switches={"all": True, "include-dependents": True}, values={"include-dependents": "2"}),
         ),
-        ("", Call(("help",))),
+        ("--help", Call(("help",))),
     ],
 )
 def test_ours_is_taken_and_the_rest_passed_on(line, call):
@@ -47,6 +47,7 @@ def test_ours_is_taken_and_the_rest_passed_on(line, call):
 @pytest.mark.parametrize(
     ("line", "says"),
     [
+        ("", "sonde terraform requires a subcommand"),
         ("remediate vpc -s dev", "Unknown command remediate"),
         ("plan vpc -s", "flag needs an argument: -s"),
         ("plan vpc -s d --upload-status=maybe", "invalid argument"),

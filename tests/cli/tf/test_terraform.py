@@ -225,6 +225,14 @@ def test_outputs_come_in_a_format_for_scripts_with_secrets_masked(terraform, che
     assert {done.returncode for done in asked.values()} == {0}
 
 
+def test_outputs_are_read_without_init_where_that_is_asked_for(terraform, project):
+    terraform("deploy", "net", "-s", "dev")
+    project.calls()
+    done = terraform("output", "net", "-s", "dev", "--format", "json", "--skip-init")
+    assert json.loads(done.stdout)["size"] == 1
+    assert commands(project) == ["output -no-color -json"]
+
+
 def test_clean_removes_what_a_plan_left(terraform, project):
     terraform("plan", "net", "-s", "dev")
     assert terraform("clean", "net", "-s", "dev", "--force").returncode == 0

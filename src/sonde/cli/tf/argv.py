@@ -90,7 +90,9 @@ class Call:
 
 def parse(words: Sequence[str]) -> Call:
     """Read the words after `sonde terraform`. Raises UsageError for a command that is not there or a value that is missing."""
-    if not words or words[0] in ("-h", "--help"):
+    if not words:
+        raise _usage("sonde terraform requires a subcommand.")
+    if words[0] in ("-h", "--help"):
         return Call(("help",))
     command, rest = _command(list(words))
     reader = _Reader(command, rest)
@@ -140,16 +142,21 @@ def with_environment(call: Call, env: Mapping[str, str]) -> Call:
     )
 
 
+def _usage(what: str) -> UsageError:
+    names = "\n".join(f"  • {name}" for name in SUBCOMMANDS)
+    return UsageError(
+        f"{what}\n\nValid subcommands are:\n\n{names}",
+        usage="sonde terraform [sub-command] [flags]",
+        hints=["Run sonde terraform --help for usage"],
+    )
+
+
 def _command(words: list[str]) -> tuple[tuple[str, ...], list[str]]:
     first = words[0]
     if first in FORMERLY:
         return FORMERLY[first], words[2:] if words[1:2] == ["varfile"] else words[1:]
     if first not in SUBCOMMANDS:
-        names = "\n".join(f"  • {name}" for name in SUBCOMMANDS)
-        raise UsageError(
-            f"Unknown command {first} for sonde terraform\n\nValid subcommands are:\n\n{names}",
-            usage="sonde terraform [sub-command] [flags]",
-        )
+        raise _usage(f"Unknown command {first} for sonde terraform")
     if len(words) > 1 and words[1] in SECOND_WORDS.get(first, ()):
         return (first, words[1]), words[2:]
     return (first,), words[1:]

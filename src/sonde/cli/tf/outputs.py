@@ -64,9 +64,9 @@ def read(home: Project, call: Call, found: Instance, *, masked: bool) -> dict[st
     env = {name: value for name, value in env.items() if name != "ATMOS_SHLVL"} | QUIET
     reconfigure = ("-reconfigure",) if home.config.get("components.terraform.init_run_reconfigure") is True else ()
     has_workspace = found.subject.backend_type != "http"
-    steps = [("version", "-json"), (*INIT, *reconfigure), *([WORKSPACE] if has_workspace else ()), OUTPUT]
+    first = [("version", "-json"), (*INIT, *reconfigure), *([WORKSPACE] if has_workspace else ())]
     said = ""
-    for arguments in steps:
+    for arguments in (OUTPUT,) if call.on("skip-init") else (*first, OUTPUT):
         named = (found.subject.workspace,) if arguments is WORKSPACE else ()
         code, said = run.quietly([tool, *arguments, *named], found.folder, env)
         if code and named:  # nothing was applied yet
