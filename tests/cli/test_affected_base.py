@@ -156,6 +156,54 @@ def test_a_rebased_pull_request_keeps_all_of_its_commits(world, depth):
     assert affected_base.from_event(world.clone("main", depth=depth), event, {}).commit == world.start
 
 
+def grown(world, *lines):
+    """A commit for each line, all of them in one file."""
+    for line in lines:
+        path = world.remote / "one"
+        path.write_text((path.read_text() if path.exists() else "") + f"{line}\n")
+        world.git("add", "-A")
+        world.git("commit", "-q", "-m", line)
+
+
+@pytest.mark.parametrize("depth", [0, 1, 2])
+@pytest.mark.parametrize("squashed", [False, True])
+def test_commits_to_one_file_are_all_counted_whether_they_were_squashed_or_rebased(world, depth, squashed):
+    world.git("checkout", "-q", "-B", "feature", "main")
+    grown(world, "a", "b", "c")
+    world.git("checkout", "-q", "main")
+    onto = world.commit("of somebody else")
+    if squashed:
+        world.git("merge", "-q", "--squash", "feature")
+        world.git("commit", "-q", "-m", "squashed")
+    else:
+        world.git("cherry-pick", "--no-ff", "main..feature")
+    sides = dict(pull_request(world, merged=True, commits=3).payload["pull_request"])
+    sides["base"] = {"ref": "main", "sha": onto}
+    event = Event("pull_request", {"action": "closed", "pull_request": sides})
+    assert affected_base.from_event(world.clone("main", depth=depth), event, {}).commit == onto
+
+
+@pytest.mark.parametrize("depth", [0, 1])
+def test_a_job_that_is_run_again_after_the_merge_is_compared_with_where_the_pull_request_left(world, depth):
+    """By then the merge base of HEAD and the target is HEAD itself."""
+    branch(world, "a", "b")
+    event = pull_request(world)
+    world.commit("of somebody else")
+    world.git("merge", "-q", "--no-ff", "-m", "merged", "feature")
+    assert affected_base.from_event(world.clone("feature", depth=depth), event, {}).commit == world.start
+
+
+@pytest.mark.parametrize("depth", [0, 1])
+def test_where_the_target_itself_is_checked_out_nothing_differs(world, depth):
+    """pull_request_target does so, unless its workflow says otherwise; the tip may be a merge of something else."""
+    branch(world, "other")
+    world.commit("of somebody else")
+    world.git("merge", "-q", "--no-ff", "-m", "merged", "feature")
+    branch(world, "a")
+    tip = world.git("rev-parse", "main")
+    assert affected_base.from_event(world.clone("main", depth=depth), pull_request(world), {}).commit == tip
+
+
 def test_a_closed_pull_request_that_was_not_merged_is_compared_as_an_open_one(world):
     branch(world, "a")
     event = pull_request(world, action="closed", merged=False)

@@ -145,8 +145,8 @@ def _pull_request(repository: Repository, event: Event, env: Mapping[str, str]) 
         return found
     if event.text("action") == "closed":
         return _first(repository, [*_merged(repository, event, parents), "HEAD~1"])
-    if found:
-        return found
+    if found:  # a job that is run again after the merge; else the target itself is checked out
+        return next(_left(repository, event), found)
     names = [event.text("pull_request", "base", "sha"), remote_branch(target) if target else "", DEFAULT]
     return _first(repository, names)
 
@@ -160,11 +160,8 @@ def _merged(repository: Repository, event: Event, parents: list[str]) -> Iterato
     is taken.
     """
     recorded, commits = event.text("pull_request", "base", "sha"), event.part("pull_request", "commits")
-    proposed, merge = event.text("pull_request", "head", "sha"), event.text("pull_request", "merge_commit_sha")
-    head = _head(repository)
-    if head == proposed:
-        left = (_merge_base(repository, name) for name in (recorded, merge and f"{merge}~1") if name)
-        yield from (each for each in left if each and each != head)
+    proposed, head = event.text("pull_request", "head", "sha"), _head(repository)
+    yield from _left(repository, event)
     if len(parents) > 1:
         yield parents[0]
     if head == proposed or not recorded or not isinstance(commits, int) or commits < 2:
@@ -176,12 +173,39 @@ def _merged(repository: Repository, event: Event, parents: list[str]) -> Iterato
         yield recorded
 
 
+def _left(repository: Repository, event: Event) -> Iterator[str]:
+    """Where the pull request's own last commit, if that is HEAD, left a target that has it by now."""
+    recorded, merge = event.text("pull_request", "base", "sha"), event.text("pull_request", "merge_commit_sha")
+    head = _head(repository)
+    for name in (recorded, merge and f"{merge}~1") if head == event.text("pull_request", "head", "sha") else ():
+        left = _merge_base(repository, name) if name else None
+        if left and left != head:
+            yield left
+
+
 def _holds_all(repository: Repository, proposed: str, recorded: str) -> bool:
-    """Whether the commit at HEAD touches every file that the pull request touches, as a squashed one does."""
+    """Whether the commit at HEAD is the whole pull request, squashed, and not only the last of its commits, rebased.
+
+    What it changes tells; where it fits neither, since others changed the same lines, it counts as the whole if it touches
+    every file that the pull request touches.
+    """
     started, parent = repository.merge_base(proposed, recorded), _fetched(repository, "HEAD~1")
     if not (started and parent):
         return False
+    done, before = _patch(repository, parent, "HEAD"), repository.commit(f"{proposed}~1")
+    if done == _patch(repository, started, proposed):
+        return True
+    if before and done == _patch(repository, before, proposed):
+        return False
     return repository.changed(started, proposed) <= repository.changed(parent, "HEAD")
+
+
+def _patch(repository: Repository, one: str, other: str) -> list[bytes]:
+    """The lines that differ, without their places, which others' changes move."""
+    text = repository.run(
+        "diff", "-U0", "--no-color", "--no-renames", "--no-ext-diff", "--no-textconv", one, other, "--"
+    )
+    return [line for line in text.stdout.split(b"\n") if not line.startswith((b"index ", b"@@"))]
 
 
 def _is_below(repository: Repository, name: str) -> bool:
