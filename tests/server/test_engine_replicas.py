@@ -2,9 +2,10 @@
 
 from contextlib import suppress
 from dataclasses import replace
+from signal import SIGKILL
 
 import pytest
-from crash import Story, _processes, serve
+from crash import Story
 from ports import kept_port
 from storm import stormy
 from test_crash import assert_once
@@ -24,8 +25,6 @@ class Replicas(Story):
 
     def __init__(self, folder, database_url, *, crash_at):
         super().__init__(folder, database_url)
-        # a lease must be longer than a call takes, here too: who outlives it may be taken for dead, and comment twice
-        self.given["effect_lease_seconds"] = 3.0
         self.arms = [list(points) for points in crash_at]  # for each server: one point per life
         self.ports = [self.port, kept_port()]
         self.servers = [None, None]
@@ -33,15 +32,11 @@ class Replicas(Story):
 
     def keep_alive(self):
         for number, server in enumerate(self.servers):
-            if server is not None and server.is_alive():
-                continue
-            self.deaths += server is not None
-            arm = {"crash_at": self.arms[number].pop(0) if self.arms[number] else ""}
             folder = self.folder / f"replica-{number}"
             folder.mkdir(exist_ok=True)
             given = {**self.given, "data_dir": folder}
-            self.servers[number] = _processes.Process(target=serve, args=(given, self.ports[number], arm), daemon=True)
-            self.servers[number].start()
+            self.servers[number] = self.living(server, given, self.ports[number], self.arms[number])
+        self.run_out()
 
     def call(self, method, path, body, token=None):
         for _ in self.ports:
@@ -84,7 +79,7 @@ def test_two_servers_on_one_database_dispatch_comment_and_check_once(tmp_path, d
     told = Replicas(tmp_path, database_url, crash_at=KILLS[kills])
     try:
         told.run()
-        assert told.deaths > 0
+        assert set(told.exits) == {-SIGKILL}
         assert_once(told)
     finally:
         told.close()
