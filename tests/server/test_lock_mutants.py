@@ -33,7 +33,7 @@ MUTANTS = {  # what is wrong -> (where, function, what the source says, what it 
         "locks.c.run_id.is_not_distinct_from(new.run_id)",
     ),
     "a taken-over lock is shortened": (store, "_changes", "and_(kept, ", "and_(false(), "),
-    "a sleeper may end his successor's lock": (decide, "release", "held_before_fence < lock.fence", "bool(now < 0)"),
+    "a paused job may end its successor's lock": (decide, "release", "held_before_fence < lock.fence", "bool(now < 0)"),
 }
 RACES = {  # seen by those who ask at the same time; the second by nobody who asks alone, and not on SQLite's one writer
     "the fence is a sequence": MUTANTS["the fence is a sequence"],

@@ -25,7 +25,11 @@ PATIENCE = 120.0  # seconds a step may take
     help="Compare an earlier demo with what stands now.",
 )
 @click.option(
-    "--folder", type=click.Path(path_type=Path), default=Path(".demo"), show_default=True, help="Where everything lies."
+    "--folder",
+    type=click.Path(path_type=Path),
+    default=Path(".demo"),
+    show_default=True,
+    help="The folder of all that the demo writes.",
 )
 @click.option(
     "--listen",

@@ -31,7 +31,9 @@ SWITCH = 0.0005  # seconds that a thread may keep the interpreter from the loop 
 )
 @click.option("--listen", metavar="ADDRESS:PORT", help="Where to listen; SONDE_LISTEN, 127.0.0.1:8080 by default.")
 @click.option(
-    "--data-dir", metavar="FOLDER", help="Where SQLite and locks lie; SONDE_DATA_DIR, ~/.local/share/sonde by default."
+    "--data-dir",
+    metavar="FOLDER",
+    help="Folder of the SQLite database and of the server's lock file; SONDE_DATA_DIR, ~/.local/share/sonde by default.",
 )
 def serve(listen: str | None, data_dir: str | None) -> None:
     """Run the control plane server until it is told to stop (SIGTERM, Ctrl-C).

@@ -23,7 +23,7 @@ of_workspace = click.option(
     "workspace_id",
     default=SERVER,
     metavar="ws_…",
-    help="The workspace; without it what belongs to none, such as sign-in links.",
+    help="The workspace; without it: rows that belong to none, such as sign-in links.",
 )
 
 
@@ -40,7 +40,9 @@ def audit() -> None:
 
 @audit.command("list", context_settings=HELP)
 @of_workspace
-@click.option("--category", default="", metavar="WORD", help="Only actions that begin so: permission, token, lock, …")
+@click.option(
+    "--category", default="", metavar="WORD", help="Only actions of this category: permission, token, lock, …"
+)
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000), help="How many at most.")
 @as_json
 def audit_list(workspace_id: str, category: str, limit: int, *, as_json: bool) -> None:
@@ -75,11 +77,11 @@ def _expected(ctx: click.Context, param: click.Parameter, value: str) -> Mark | 
     default="",
     callback=_expected,
     metavar="NUMBER:SEAL",
-    help="What an earlier verify printed: finds a log that was written anew as a whole.",
+    help="What an earlier verify printed: detects a log that was rewritten as a whole.",
 )
 @as_json
 def audit_verify(workspace_id: str, files: Sequence[Path], expected: Mark | None, *, as_json: bool) -> None:
-    """Look whether every row is as it was written; names the first that is not, and exits with 1.
+    """Check that every row is as it was written. Names the first that is not, and exits with 1.
 
     With --file it reads exports, in the order in which they follow each other, and no database.
 
@@ -135,7 +137,9 @@ def _row(place: str, text: str) -> Row:
 
 @audit.command("export", context_settings=HELP)
 @of_workspace
-@click.option("--older-than", "days", type=click.IntRange(0), metavar="DAYS", help="Only rows older than so many days.")
+@click.option(
+    "--older-than", "days", type=click.IntRange(0), metavar="DAYS", help="Only rows older than this many days."
+)
 @click.option("--file", "path", type=click.Path(path_type=Path), metavar="FILE", help="Write here, once all is there.")
 def audit_export(workspace_id: str, days: int | None, path: Path | None) -> None:
     """Print every row as one line of JSON, oldest first, as it is sealed: `verify --file` needs nothing else.

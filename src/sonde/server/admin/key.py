@@ -30,7 +30,7 @@ def key_list(*, as_json: bool) -> None:
 @click.option("--revoke-old", is_flag=True, help="A key leaked: remove the old ones and end every session, at once.")
 @as_json
 def key_rotate(*, revoke_old: bool, as_json: bool) -> None:
-    """Sign with a new key from now on; every server of this database does within five seconds, none needs a restart.
+    """Sign with a new key from now on. Every server on this database uses it within five seconds, without a restart.
 
     The old keys verify until their last session has ended, so that no job notices.
 

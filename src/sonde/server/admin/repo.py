@@ -35,7 +35,7 @@ def repo() -> None:
     help="GitHub's id of the repository: it carries the authority.",
 )
 @click.option("--owner-id", required=True, type=GITHUB_ID, help="GitHub's id of its owner.")
-@click.option("--installation-id", type=GITHUB_ID, help="The App installation; a webhook teaches it too.")
+@click.option("--installation-id", type=GITHUB_ID, help="The App installation; a webhook tells it too.")
 @as_json
 def repo_add(
     full_name: str, workspace_id: str, repository_id: int, owner_id: int, installation_id: int | None, *, as_json: bool

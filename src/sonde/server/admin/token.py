@@ -35,7 +35,7 @@ def token() -> None:
     "permissions",
     multiple=True,
     type=click.Choice([str(one) for one in Permission]),
-    help="What it may do, once for each; everything that needs no job where none is named.",
+    help="A permission; repeatable. Without it: all that need no job.",
 )
 @click.option("--days", default=90, show_default=True, type=click.IntRange(1, 366), help="How long it lives.")
 @as_json

@@ -95,14 +95,14 @@ def _failures(settings: Settings) -> Finding:
     if settings.failures_at_once:
         return Finding(
             State.SOUND,
-            "Who fails to show who he is is soon refused unseen",
-            f"{settings.failures_at_once} failures of an address at once, then {settings.failures_a_minute:g} a minute. "
-            "A good credential passes all the while.",
+            "Failed attempts to authenticate are limited per address",
+            f"{settings.failures_at_once} failures at once for each address, then {settings.failures_a_minute:g} a minute. "
+            "Good credentials are accepted all the while.",
         )
     return Finding(
         State.WEAK,
-        "Anybody may fail to show who he is as often as he likes",
-        "Each try costs a thread and a look at the database.",
+        "Failed attempts to authenticate are not limited",
+        "Each attempt costs a thread and a query.",
         "Unset SONDE_FAILURES_AT_ONCE.",
     )
 
@@ -114,6 +114,6 @@ def _proxies(settings: Settings) -> Finding | None:
         State.WEAK,
         "All who come through the proxy share one count of failures",
         "It does TLS, but SONDE_TRUSTED_PROXIES does not name it, so its X-Forwarded-For is not believed. Whoever guesses "
-        "SONDE_UI_TOKEN keeps everybody from it, and honest failures hear 429 instead of 401.",
+        "SONDE_UI_TOKEN locks everybody else out of it, and honest failures get 429 instead of 401.",
         "Set SONDE_TRUSTED_PROXIES to the proxy's address, as this server sees it.",
     )
