@@ -30,7 +30,7 @@ def serve(given, port, arm):
     import os
     import sys
 
-    from sonde.server import main, start
+    from sonde.server import main, storage
     from sonde.server.kernel import log, points
     from sonde.server.settings import Settings
 
@@ -46,7 +46,7 @@ def serve(given, port, arm):
     }  # for its writers
     settings = Settings(**given, listen=f"127.0.0.1:{port}")
     log.configure(json_lines=True)
-    with start.data_folder(settings):
+    with storage.data_folder(settings):
         main._run(settings)
 
 

@@ -26,7 +26,9 @@ def match(upload: Upload, triggers: Sequence[Trigger], seen: Mapping[str, frozen
         held = next((item for item in triggers if item.state is TriggerState.HELD), None)
         if held:
             return Wait(f"#{held.number} is held: {held.because}")
-        return Wait(f"no pull request event for {upload.head_sha[:12]} has arrived yet")
+        return Wait(
+            f"no pull request event for {upload.head_sha[:12]} has arrived yet; the page Deliveries lists what GitHub sent"
+        )
     unanswered = [item for item in reversed(fitting) if item.state is TriggerState.WAITING]
     chosen = unanswered[0] if unanswered else fitting[0]
     repeated = upload.digest in seen.get(chosen.id, frozenset())

@@ -54,7 +54,7 @@ def on_event(
         return Decision(pull, reason or "it is ready for review: what was held goes on", frees=() if reason else held)
     because = held_because(pull)
     state = TriggerState.HELD if because else TriggerState.WAITING
-    waits = f"waits for the upload of {pull.head_sha[:12]}"
+    waits = awaited(pull.head_sha)
     trigger = _trigger(trigger_id, pull, action, state=state, because=because or waits, now=now)
     return Decision(pull, f"{action} at {pull.head_sha[:12]}: {because or waits}", opens=trigger, replaces=older)
 
@@ -74,9 +74,14 @@ def _closed(
         return Decision(
             pull, "closed without merging: what was not sent is cancelled, automatic locks are released", ends=live
         )
-    because = f"waits for the upload of the merge {pull.merge_sha[:12]}"
+    because = awaited(pull.merge_sha)
     trigger = _trigger(trigger_id, pull, "merged", state=TriggerState.WAITING, because=because, now=now)
     return Decision(pull, f"merged as {pull.merge_sha[:12]}: {because}", opens=trigger, replaces=live)
+
+
+def awaited(sha: str) -> str:
+    """What a trigger waits for first, and how it comes; how long is `dispatches.service.UPLOAD_LIMIT`."""
+    return f"waits for the upload of {sha[:12]}: a job must run describe affected --upload there within 60 minutes"
 
 
 def held_because(pull: PullRequest) -> str:

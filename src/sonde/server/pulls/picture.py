@@ -8,7 +8,7 @@ from sonde.server.dispatches.model import Dispatch, InstanceName
 WIDTH, HEIGHT = 200, 60  # of a node, in pixels
 ACROSS, DOWN = 42, 14  # between nodes
 COLUMNS = 5  # of a picture in which nothing depends on anything
-NAME, STACK = 22, 29  # characters that fit a node's first and second line
+NAME, STACK = 20, 29  # characters that fit a node's first and second line, where most of them are wide ones
 
 
 @dataclass(frozen=True)

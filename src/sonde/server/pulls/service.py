@@ -69,7 +69,7 @@ def _open(tx: Tx, trigger: Trigger) -> None:
 
 def free(tx: Tx, trigger: Trigger, because: str) -> None:
     """Let a held trigger go on: it waits for its upload, which may be here already."""
-    waits = f"{because}; waits for the upload of {trigger.head_sha[:12]}"
+    waits = f"{because}; {decide.awaited(trigger.head_sha)}"
     triggers.set_trigger(tx, trigger.id, look_at=tx.now, state=TriggerState.WAITING, because=waits)
     affected.wake(tx, trigger.repository_id, (trigger.head_sha,))
 

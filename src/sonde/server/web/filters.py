@@ -9,6 +9,7 @@ from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
 _URL = re.compile(r"https?://[^\s<>\"']+[^\s<>\"'.,;:!?)\]]")
+_FLAG = re.compile(r"(?<= )--?[a-z][a-z-]*(?= |$)")
 _RUN = re.compile(r"/actions/runs/(\d+)$")
 _SPANS = ((60_000, 1_000, "s"), (3_600_000, 60_000, "min"), (172_800_000, 3_600_000, "h"))
 
@@ -61,14 +62,19 @@ def linked(text: str) -> Markup:
     done: list[Markup] = []
     end = 0
     for found in _URL.finditer(text):
-        done.append(escape(text[end : found.start()]))
+        done.append(_whole_flags(text[end : found.start()]))
         url = found.group()
         run = _RUN.search(url)  # "run 777" reads better than the whole address of the run
         shown = run.group(1) if run else url
         done.append(Markup('<a href="{}" rel="noopener noreferrer">{}</a>').format(url, shown))
         end = found.end()
-    done.append(escape(text[end:]))
+    done.append(_whole_flags(text[end:]))
     return Markup("").join(done)
+
+
+def _whole_flags(text: str) -> Markup:
+    """Text, escaped, in which no line ends between the dashes of a command's flag and its name."""
+    return Markup(_FLAG.sub(r'<span class="flag">\g<0></span>', str(escape(text))))  # noqa: S704 - escaped before
 
 
 def coded(text: str) -> Markup:
