@@ -1,4 +1,4 @@
-"""Who fails to show who he is, again and again: he alone is refused, soon and cheaply, and nobody near him (T20)."""
+"""Addresses that fail to authenticate again and again: they alone are refused, soon and cheaply, and nobody near them (T20)."""
 
 import asyncio
 import hashlib

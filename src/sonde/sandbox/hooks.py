@@ -45,7 +45,7 @@ class Attempt:
 
 
 class Hooks(State):
-    deliver: Callable[[Delivery], None] | None = None  # set by who has a courier; None leaves them pending
+    deliver: Callable[[Delivery], None] | None = None  # the courier's way to deliver at once; None leaves them pending
 
     def emit(self, event: str, action: str | None, of: Repository, sender: str, body: Json) -> Json:
         """Write a repository's event and hand it to the courier if our App wants it. Returns the whole payload.

@@ -195,7 +195,7 @@ def _hot(site: Site, route: HotRoute, call: Call, *, may_wait: bool) -> Ask:
     except RefusedError as error:
         if not may_wait:
             raise MustWaitError from error
-        _permitted(site, route.permission, call)  # a stranger hears that he is one, and no more
+        _permitted(site, route.permission, call)  # an unauthenticated caller learns nothing but that
         raise
     return route.handler(who, request)
 

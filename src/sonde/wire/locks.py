@@ -111,7 +111,7 @@ class LocksAnswer:
 
 @dataclass(frozen=True)
 class LockStands:
-    """The `context` of a refused lock: who has it until when, and where the asker stands in the queue, if he waits."""
+    """The `context` of a refused lock: who has it until when, and the asker's place in the queue, if it waits."""
 
     position: int | None = None
     waiter: str | None = None

@@ -96,7 +96,8 @@ class Jwks:
         Raises TokenRefusedError for an id the issuer does not have, KeysUnavailableError where nobody can tell.
         """
         now = self._now()
-        wait = kid not in self._keys(issuer, now)  # who has a key of an hour ago goes on with it while somebody fetches
+        # a caller whose key was known an hour ago uses it while another one fetches
+        wait = kid not in self._keys(issuer, now)
         if wait or now - self._kept[issuer].at >= FRESH:
             self._renew(issuer, now, kid if wait else None)
         key = self._keys(issuer, now).get(kid)

@@ -26,7 +26,8 @@ TRIES = 4  # each but the last ends with a head that moved (once) or an answer t
 
 def authorize(actor: Actor, request: CommitRequest) -> Wanted:
     """What the actor may have committed. Raises RefusedError 400 or 403 with the reason."""
-    if actor.claims and (problem := decide.body(request)):  # a stranger need not wait until all his base64 is read
+    # a caller that is no job is refused before all its base64 is read
+    if actor.claims and (problem := decide.body(request)):
         raise _refused(problem)
     number = decide.session(actor.claims, request.branch)
     if isinstance(number, No):

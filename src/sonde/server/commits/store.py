@@ -55,7 +55,7 @@ def sending(tx: Tx, key: str, head: str) -> CommitRow:
 
 
 def sent(tx: Tx, key: str, sha: str) -> bool:
-    """The commit stands; who says so first is right, and hears that he was."""
+    """The commit exists. True for the first caller that says so, whose answer counts."""
     mine = (commits.c.key == key, commits.c.state != CommitState.SENT)
     done = update(commits).where(*mine).values(state=CommitState.SENT, sha=sha, because="", updated_at=tx.now)
     return tx.run(done).rowcount == 1

@@ -212,7 +212,7 @@ class Database:
         self._hot = Writers([WriterProcess(start, self.heard) for _ in range(WRITERS)])
 
     def open_writers(self) -> None:
-        """From the event loop: start the first of those processes, so that who asks first does not wait for it."""
+        """From the event loop: start the first of those processes, so that the first request does not wait for it."""
         if isinstance(self._hot, Writers):
             self._hot.open()
 

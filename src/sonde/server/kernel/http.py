@@ -34,7 +34,7 @@ class Call(msgspec.Struct, frozen=True):
     query: Mapping[str, str]
     parameters: Mapping[str, str]
     trace_id: str
-    peer: str = ""  # the address of who is connected: a client or its proxy
+    peer: str = ""  # the address at the other end of the connection: a client's or its proxy's
     site_url: str = ""  # the address people and clients know this server by
     raw_path: str = ""  # as it came, parts still percent-encoded; empty where nothing needs it
 

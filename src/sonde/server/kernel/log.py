@@ -28,7 +28,7 @@ LOGGED = 500  # characters of a text that a client may have chosen
 
 
 def refused(status: int, tag: str, because: str, *, trace_id: str, request: str) -> None:
-    """Log a refusal under the trace id that its client prints, so that who is shown one can look up why."""
+    """Log a refusal under the trace id that its client prints, so that whoever is shown one can look up why."""
     facts = {"status": status, "tag": str(tag), "because": because[:LOGGED], "request": request[:LOGGED]}
     log.info("request.refused", **facts, trace_id=trace_id)
 

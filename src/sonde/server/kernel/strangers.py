@@ -1,9 +1,9 @@
-"""Who fails to show who they are, by address: a bucket for failures alone (reliability.md T20).
+"""Failed attempts to authenticate, counted by address: a bucket for failures alone (reliability.md T20).
 
 A good credential passes whatever its neighbours did, for runners behind one NAT share their address with strangers, and behind a
 proxy that nobody told us of all clients share one. So a success takes nothing from a bucket. From an address whose bucket is
 empty a bearer token that is not known to be good is refused before a thread or the database is asked, and every other failure
-is answered with 429. Clients take that as final (protocol.md §8): who cannot show who he is shall not try again by himself.
+is answered with 429. Clients take that as final (protocol.md §8): a client that cannot authenticate shall not try again by itself.
 """
 
 import math
@@ -25,7 +25,7 @@ FORWARDED = "x-forwarded-for"
 
 
 class TooManyError(RefusedError):
-    """429: somebody failed to show who he is, more often than he may."""
+    """429: an address failed to authenticate more often than it may."""
 
     def __init__(self, message: str, seconds: int) -> None:
         super().__init__(429, ErrorTag.TOO_MANY_FAILURES, message)
@@ -139,7 +139,7 @@ class Strangers:
 
 @dataclass(frozen=True)
 class Gate:
-    """What a door asks about strangers. `statuses` are those of a refusal that say: he did not show who he is.
+    """What a door asks about strangers. `statuses` are those of a refusal that mean: it did not authenticate.
 
     `signed` says at once whether a bearer token is a session that we signed: one that has ended is an honest job's, which must
     hear 401 to ask for another (protocol.md §8). `good` says after at most one look at the database a second whether it is
@@ -174,7 +174,7 @@ class Gate:
 
 
 def too_many(wait: float, because: str) -> TooManyError:
-    """The refusal of somebody who has to wait so many seconds; `because` is what was wrong with what he sent."""
+    """The 429 for a caller that has to wait so many seconds; `because` says what was wrong with its request."""
     seconds = math.ceil(wait)
     return TooManyError(
         f"Too many requests from your address did not show who sent them; wait {seconds} s. What was wrong: {because}",

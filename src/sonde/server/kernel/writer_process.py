@@ -1,4 +1,4 @@
-"""Grouped writes in a process of their own, so that who accepts requests and who commits them do not take turns.
+"""Grouped writes in a process of their own, so that accepting requests and committing them do not share one interpreter.
 
 Two threads of one process would: one interpreter runs one thread at a time (ADR 2). The two ends of a socket pair speak in
 frames, a length and a pickle; nobody else can write there. The server's end is a part of its event loop, the writer's end one
@@ -62,8 +62,8 @@ def framed(what: Any) -> tuple[bytes, bytes]:
 class WriterProcess(asyncio.Protocol):
     """The server's end. `start` runs a writer on the other end of a socket pair; `heard` is told the database's clock.
 
-    A writer that dies is replaced when somebody asks again. Who waited for it hears 503: whether his write stands is not
-    known, and his next try will tell, since every hot write may be repeated.
+    A writer that dies is replaced when somebody asks again. Whoever waited for it gets 503: whether that write stands is
+    not known, and the next attempt will tell, since every hot write may be repeated.
     """
 
     def __init__(self, start: Start, heard: Callable[[int], None]) -> None:

@@ -57,7 +57,7 @@ def _taken(key: str, told: tuple[Actor, Granted | Held]) -> Reply:
 
 
 def lock_all(db: Database, actor: Actor, call: Call) -> Reply:
-    """Take every key or none: 200 with all locks, or 409 with who has the first that is not free (rule 13)."""
+    """Take every key or none: 200 with all locks, or 409 that names the holder of the first one that is not free (rule 13)."""
     request = decode(LockAllRequest, call.body)
     if not 1 <= len(request.keys) <= MAX_KEYS:
         raise RefusedError(

@@ -27,7 +27,7 @@ def release(
 
 
 def _withheld(lock: LockRow, rights: Rights) -> str:
-    """Why somebody else may not end a lock; empty where he may."""
+    """Why a caller that is not the holder may not end a lock; empty where it may."""
     if lock.holder.kind is HolderKind.DISPATCH:
         return "" if rights.automatic else f"{described(lock)} as its automatic lock; it is released when the run ends."
     if rights.others:
@@ -41,7 +41,8 @@ def _withheld(lock: LockRow, rights: Rights) -> str:
 def described(lock: LockRow) -> str:
     """`KEY is locked by WHO until WHEN: MESSAGE`, for every refusal and page.
 
-    Who is refused reads what another job wrote, in his terminal: nothing of it may steer that, or turn text around (T14).
+    The refused caller reads another job's text in a terminal: it may hold no control character, and nothing that changes
+    the direction of text (T14).
     """
     run = f", run {lock.holder.run_url}" if lock.holder.run_url else ""
     message = f": {lock.message}" if lock.message else ""

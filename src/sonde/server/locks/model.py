@@ -6,10 +6,10 @@ from enum import StrEnum
 MAX_KEY = 512  # bytes
 MAX_KEYS = 100  # in one request
 DISPATCH_TTL = 86_400  # seconds: an automatic lock ends with its run; this is the backstop
-RETRY_WINDOW = 60_000  # milliseconds in which a releaser may repeat his own release
+RETRY_WINDOW = 60_000  # milliseconds in which a release may be repeated by whoever made it
 
 
-WAITER_LEASE = 30_000  # milliseconds after which somebody who waits and does not ask again has left
+WAITER_LEASE = 30_000  # milliseconds after which a waiter that does not ask again has left the queue
 
 
 Name = tuple[str, str]  # of a lock: our id of its repository, and stack/component
@@ -37,7 +37,7 @@ class Holder:
 
 @dataclass(frozen=True)
 class Rights:
-    """What somebody may end besides his own lock: another job's, a dispatch's automatic one (rule 9)."""
+    """What a caller may end besides its own lock: another job's, a dispatch's automatic one (rule 9)."""
 
     others: bool
     automatic: bool

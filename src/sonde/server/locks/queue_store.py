@@ -23,7 +23,7 @@ lock_waiters = Table(
 
 
 def stand_in_queue(tx: Tx, wanted: LockRow, waiter: str, lease: int) -> list[str]:
-    """The ids of who waits for a key, the head first, after `waiter` joined or renewed its lease (milliseconds).
+    """The ids of the waiters of a key, the head first, after `waiter` joined or renewed its lease (milliseconds).
 
     Whoever let the lease pass has left, and joins again at the end.
     """
@@ -44,7 +44,7 @@ def stand_in_queue(tx: Tx, wanted: LockRow, waiter: str, lease: int) -> list[str
 
 
 def queue(tx: Tx) -> list[tuple[Row[Any], int]]:
-    """Everybody who waits for a key, with his place: 1 is the head."""
+    """All waiters of a key with their places: 1 is the head."""
     order = (lock_waiters.c.repository_id, lock_waiters.c.instance, lock_waiters.c.asked_at, lock_waiters.c.id)
     standing = tx.all(select(lock_waiters).where(lock_waiters.c.lease_until > tx.now).order_by(*order))
     seen = Counter[tuple[str, str]]()

@@ -75,7 +75,7 @@ def _each(
     wish: Callable[[int, Actor], W],
     answer: Callable[[Sequence[W]], Sequence[D]],
 ) -> list[tuple[Actor, D] | RefusedError]:
-    """Answer the wishes of those who may have them; who may not hears why."""
+    """Decide for all actors that are admitted; the others get their refusal."""
     wishes: dict[int, tuple[Actor, W]] = {}
     refused: dict[int, RefusedError] = {}
     for at, actor in enumerate(actors):
@@ -206,7 +206,7 @@ def _of_another(locks: Mapping[Name, LockRow], wish: Ending, now: int) -> bool:
 
 
 def _turns(names: Sequence[Name]) -> list[list[int]]:
-    """Positions in turns, such that no name occurs twice in one: who asks later for the same is answered after him."""
+    """Positions in turns, such that no name occurs twice in a turn: of two requests for one name the later is answered later."""
     turns: list[list[int]] = []
     seen: dict[Name, int] = {}
     for at, name in enumerate(names):

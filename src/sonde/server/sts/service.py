@@ -80,7 +80,7 @@ def tokens(db: Database, github: GitHub, actor: Actor, request: StsRequest, poli
 
 
 def _record(db: Database, actor: Actor, minted: Sequence[GitHubToken], policy_name: str) -> None:
-    """Write down who may read what, before the job hears of it; what a token is stays unsaid."""
+    """Write an audit row of who may read what, before the job gets the tokens; the tokens themselves are not recorded."""
     sources = sorted(name for token in minted for name in token.repositories or ())
     facts = {"policy": policy_name, "sources": sources, "expiresAt": [token.expires_at for token in minted]}
     told = f"{len(minted)} read-only token(s) for {', '.join(sources)[:1000]}"

@@ -76,7 +76,7 @@ def page(door: Door, handlers: Mapping[str, PageHandler]) -> Endpoint:
 
 
 def nowhere(door: Door) -> Endpoint:
-    """The endpoint of every address that is none: a page that says so, to who is signed in."""
+    """The endpoint of every unknown address: a page that says so, for whoever is signed in."""
 
     def handler(db: Database, visitor: Visitor, call: Call) -> View:
         del visitor
