@@ -5,7 +5,7 @@ import io
 import pytest
 
 from sonde.cli import client
-from sonde.cli.errors import NoAnswerError, RefusedError, SignInError
+from sonde.cli.errors import ApiError, NoAnswerError, RefusedError, SignInError
 from sonde.cli.log import Log
 from sonde.cli.process import Process
 from sonde.cli.settings import ProSettings
@@ -125,3 +125,12 @@ def test_calls_use_the_proxy_and_the_exchange_does_not(github, plane):
     github.token = "session"
     push(github)
     assert plane.seen[0].path == "http://api.example/api/v1/instances"
+
+
+@pytest.mark.parametrize("status", [302, 307])
+def test_a_redirect_out_of_tls_is_not_followed(github, plane, tls_plane, status):
+    github.settings = github.settings._replace(base_url=tls_plane.url)
+    tls_plane.says((200, {"value": "jwt"}), (status, b"", {"Location": f"{plane.url}/api/v1/auth/github-oidc"}))
+    with pytest.raises(ApiError, match="where tokens could be read on the way"):
+        github.refresh()
+    assert not plane.seen

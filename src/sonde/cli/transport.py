@@ -26,6 +26,7 @@ MAX_REDIRECTS = 10
 HASHED = re.compile(r"[0-9a-f]{8}\.[0-9]+")
 URL_SAFE = "/%?&=:;,+$!*'()@~[]"  # what a request target may hold as it is
 BAD_HEADER = "A token or a run id with a line break in it cannot be sent: look for a trailing newline in the secret."
+USE_HTTPS = "Set the address that it shall lead to, with https://, or mend the redirect of the proxy."
 BUNDLES = (  # where distributions keep their roots, for a Python that was built elsewhere
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
@@ -75,7 +76,7 @@ def encode(value: Any) -> bytes:
 def send(request: Request, transport: Transport) -> Answer:
     """Send a request and follow redirects as the Go client does (protocol.md §2).
 
-    Raises NoAnswerError where no complete answer came, ApiError for an address that cannot be asked.
+    Raises NoAnswerError where no complete answer came, ApiError for an address that cannot be asked, or that leads out of TLS.
     """
     deadline = transport.monotonic() + transport.timeout
     first = _address(request)
@@ -84,7 +85,11 @@ def send(request: Request, transport: Transport) -> Answer:
         location = headers.get("Location")
         if status not in (301, 302, 303, 307, 308) or not location:
             return Answer(status, reason, body, request.url)
-        request = redirected(request, status, urljoin(request.url, location), first)
+        url = urljoin(request.url, location)
+        if request.url.startswith("https:") and url.startswith("http:"):
+            where, there = shown.address(request.url), shown.address(url)
+            raise ApiError(f"{where} redirects to {there}, where tokens could be read on the way", hints=[USE_HTTPS])
+        request = redirected(request, status, url, first)
     raise _failed(request, f"stopped after {MAX_REDIRECTS} redirects")
 
 
@@ -97,8 +102,7 @@ def redirected(request: Request, status: int, url: str, first: SplitResult) -> R
     host, origin = urlsplit(url).hostname or "", first.hostname or ""
     if host != origin and not host.endswith("." + origin):
         headers.pop("Authorization", None)
-    if not (request.url.startswith("https:") and url.startswith("http:")):
-        headers["Referer"] = request.url
+    headers["Referer"] = request.url
     if status in (307, 308):
         return request._replace(url=url, headers=headers)
     headers.pop("Content-Type", None)
