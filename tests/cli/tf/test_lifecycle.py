@@ -58,15 +58,37 @@ def resources(checkout):
     return [each["name"] for each in json.loads(state.read_text())["resources"]]
 
 
-def test_a_component_from_its_first_plan_to_its_end(sonde, component, checkout, plane):
-    def step(*argv):
-        return sonde("terraform", *argv, "-s", "dev", env={"CHECKPOINT_DISABLE": "1"}).returncode
+@pytest.fixture(params=["terraform", "tofu in atmos.yaml", "tofu in the stack"])
+def tool(request, component, checkout, tmp_path):
+    """PATH and what is called on it. Where there is no OpenTofu a `tofu` that runs Terraform shows that ours is called."""
+    if request.param == "terraform":
+        return {}
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    real = shutil.which("tofu") or shutil.which("terraform")
+    (folder / "tofu").write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/tofu.calls\nexec {real} "$@"\n')
+    (folder / "terraform").write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/terraform.calls\nexit 99\n')
+    for each in folder.iterdir():
+        each.chmod(0o755)
+    if request.param == "tofu in atmos.yaml":
+        (checkout / "atmos.yaml").write_text(ATMOS.replace("terraform: {base", "terraform: {command: tofu, base"))
+    else:
+        (checkout / "stacks" / "dev.yaml").write_text(
+            STACK.replace("terraform:\n  b", "terraform:\n  command: tofu\n  b")
+        )
+    return {"PATH": f"{folder}:{os.environ['PATH']}"}
 
+
+def test_a_component_from_its_first_plan_to_its_end(sonde, component, checkout, plane, tool, tmp_path):
+    def step(*argv):
+        return sonde("terraform", *argv, "-s", "dev", env={"CHECKPOINT_DISABLE": "1", **tool}).returncode
+
+    stack = checkout / "stacks" / "dev.yaml"
     assert step("plan", "net", "--upload-status") == 2
     assert step("apply", "net", "-auto-approve", "--upload-status") == 0
     assert step("plan", "net", "--upload-status") == 0
     assert resources(checkout) == ["first"]
-    (checkout / "stacks" / "dev.yaml").write_text(STACK.replace("size: 1", "size: 2"))
+    stack.write_text(stack.read_text().replace("size: 1", "size: 2"))
     assert step("deploy", "net", "--upload-status") == 0
     (component / "main.tf").write_text(MODULE + "resource {}")
     assert step("plan", "net", "--upload-status", "--skip-init") == 1
@@ -75,6 +97,8 @@ def test_a_component_from_its_first_plan_to_its_end(sonde, component, checkout, 
     assert resources(checkout) == []
     told = [(seen.body["command"], seen.body["exit_code"]) for seen in plane.seen]
     assert told == [("plan", 2), ("apply", 0), ("plan", 0), ("apply", 0), ("plan", 1)]
+    assert (tmp_path / "tofu.calls").exists() == bool(tool)
+    assert not (tmp_path / "terraform.calls").exists()
 
 
 @pytest.mark.parametrize("whole_group", [True, False], ids=["Ctrl-C", "kill -INT"])
