@@ -1,9 +1,15 @@
 """Fixtures of the server's tests."""
 
+import signal
+import sys
+
 import pytest
 from commands import own_environment, runner
 from twins import Twins
-from world import World
+from world import World, forget_logs
+
+from sonde.cli import errors
+from sonde.main import cli
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +40,31 @@ def world(tmp_path, database_url):
 
 @pytest.fixture
 def environment(monkeypatch, tmp_path):
-    return own_environment(monkeypatch, tmp_path)
+    own_environment(monkeypatch, tmp_path)
+    kept = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    yield monkeypatch
+    for number, handler in kept.items():
+        signal.signal(number, handler)
+    forget_logs()  # `serve` writes to the stderr of its test, which is closed now
+
+
+@pytest.fixture
+def refusal(capsys, environment):
+    """Run `sonde serve`, which must refuse; its exit code and its one sentence."""
+
+    def run(*argv, **variables):
+        for name, value in variables.items():
+            environment.setenv(f"SONDE_{name}", str(value))
+        with pytest.raises(SystemExit) as stopped:
+            errors.run(cli, ["serve", "--listen", "127.0.0.1:0", *argv], prog="sonde", env={}, stderr=sys.stderr)
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert err.startswith("sonde serve: ")
+        assert err.count("\n") == 1, err
+        assert err.endswith(".\n")
+        return stopped.value.code, err
+
+    return run
 
 
 @pytest.fixture

@@ -10,13 +10,15 @@ from pathlib import Path
 
 import postgres
 import pytest
+from processes import ask, running
 from sqlalchemy import event, text
 from sqlalchemy.exc import IntegrityError
-from test_start import ask, environment, running  # noqa: F401 - environment is a fixture of its tests
 from twins import TOKEN, bare_server, fill, new_database
 
 from sonde.server.kernel.db import Database
 from sonde.server.kernel.outage import unavailable
+
+pytestmark = pytest.mark.usefixtures("environment")
 
 
 def lock(server, component):

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_start import ask, environment, running  # noqa: F401 - environment is a fixture of its tests
+from processes import ask, running
 from twins import fill, new_database
 
 from sonde.server import hot
@@ -23,6 +23,8 @@ from sonde.server.kernel.http import RefusedError, refusal_of
 from sonde.server.kernel.writer_process import Frames, WriterProcess, Writers, framed
 from sonde.server.webhooks import service as webhooks
 from sonde.wire.envelope import ErrorTag
+
+pytestmark = pytest.mark.usefixtures("environment")
 
 
 @pytest.fixture
