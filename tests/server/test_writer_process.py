@@ -8,20 +8,26 @@ import subprocess
 import sys
 import threading
 from contextlib import nullcontext, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from processes import ask, running
-from twins import fill, new_database
+from twins import TOKEN, fill, new_database
 
 from sonde.server import hot
+from sonde.server.auth import store as auth
+from sonde.server.auth.model import Actor, Claimant, Permission
+from sonde.server.auth.store import sha256
 from sonde.server.kernel import writer_process
 from sonde.server.kernel.db import Database
 from sonde.server.kernel.http import RefusedError, refusal_of
 from sonde.server.kernel.writer_process import Frames, WriterProcess, Writers, framed
+from sonde.server.locks import service as locks
 from sonde.server.webhooks import service as webhooks
+from sonde.server.workspaces import store as workspaces
 from sonde.wire.envelope import ErrorTag
 
 pytestmark = pytest.mark.usefixtures("environment")
@@ -163,6 +169,57 @@ def test_a_writer_that_cannot_be_started_is_503_and_the_next_try_starts_it(datab
     assert (refused.status, refused.tag, new) == (503, ErrorTag.UNAVAILABLE, True)
     assert db.recently() is not None  # its answer brought the database's clock along
     db.close()
+
+
+def killed_with_it(database_url, write, item):
+    """The answer to what a writer was killed with, and to the same once more; `item(db)` makes it."""
+    db = Database(database_url)
+    fill(db)
+    wanted = item(db)
+
+    async def asked():
+        writer = WriterProcess(hot.starter(database_url, json_lines=True, level="error"), db.heard)
+        await writer.asked(webhooks.RECEIVE, webhooks.store.Arrived(filed("first"), b"{}"))  # it runs now
+        future = writer.asked(write, wanted)
+        writer._process.kill()  # before this turn of the loop hands anything over, or after: nobody can know
+        [answer] = await asyncio.gather(future, return_exceptions=True)
+        again = await writer.asked(write, wanted)
+        await closed(writer)
+        return answer, again
+
+    answers = asyncio.run(asked())
+    db.close()
+    return answers
+
+
+def test_a_webhook_whose_writer_died_is_taken_in_by_the_next(database_url):
+    arrived = webhooks.store.Arrived(filed("two"), b"{}")
+    assert killed_with_it(database_url, webhooks.RECEIVE, lambda _: arrived) == (True, False)
+
+
+def test_a_job_whose_writer_died_gets_its_lock_of_the_next(database_url):
+    (_, first), (_, again) = killed_with_it(database_url, locks.ACQUIRE, lambda db: wanted(session(db), ""))
+    assert (first.lock.fence, again.lock.fence, again.renewed) == (1, 1, True)
+
+
+def test_a_token_whose_writer_died_hears_503_since_it_may_hold_the_lock_already(database_url):
+    first, (_, again) = killed_with_it(database_url, locks.ACQUIRE, lambda _: wanted("", sha256(TOKEN)))
+    assert (first.status, first.tag) == (503, ErrorTag.UNAVAILABLE)
+    assert again.lock.fence == 1
+
+
+def session(db):
+    with db.write("admin.change") as tx:
+        claims = {"run_id": "1", "event_name": "push", "iss": "https://token.actions.githubusercontent.com"}
+        held = Actor("ws_test", None, "ses_1", "job:1", "octo-dev", claims, frozenset({"locks:create"}))
+        [repository] = workspaces.all_repositories(tx)
+        auth.put_sessions(tx, {"ses_1": replace(held, repository=repository)}, tx.now + 60_000)
+    return "ses_1"
+
+
+def wanted(session_id, digest):
+    who = Claimant(session_id, digest, Permission.LOCKS_CREATE)
+    return locks.Wanted(who, "acme/infra/dev/vpc", 60, "")
 
 
 def test_a_writer_without_a_database_says_so_to_everybody_and_goes_on(tmp_path):

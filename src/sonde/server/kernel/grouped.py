@@ -30,11 +30,13 @@ class Grouped(Generic[A, R]):
 
     `run` must not act on the world outside, and it must take rows in one order whoever asks (replicas do the same at once).
     `prepare` does for an item what needs no transaction, so that nobody waits for it with the database in hand.
+    `again` says of an item whether it may be asked once more where a writer died with it and nobody knows if it stands.
     """
 
     point: str
     run: Callable[[Tx, Sequence[A]], Sequence[R | Exception]]
     prepare: Callable[[A], None] | None = None
+    again: Callable[[A], bool] = lambda _: False
 
 
 def answers(begin: Begin, write: Grouped[A, R], items: Sequence[A]) -> Sequence[R | Exception]:

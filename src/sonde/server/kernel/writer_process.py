@@ -29,6 +29,7 @@ PRESSED = 16  # waiting for one writer, so that another is worth its memory
 PATIENCE = 30.0  # seconds that a writer gets to finish when the server ends
 
 Asked = tuple[int, str, Any]  # a number for the answer, the write's crash point, the item
+Waits = tuple["asyncio.Future[Any]", Grouped[Any, Any], Any]  # for the answer, of which write, to which item
 Start = Callable[[socket.socket], "subprocess.Popen[bytes]"]  # runs a writer on that end of a socket pair
 
 
@@ -62,8 +63,8 @@ def framed(what: Any) -> tuple[bytes, bytes]:
 class WriterProcess(asyncio.Protocol):
     """The server's end. `start` runs a writer on the other end of a socket pair; `heard` is told the database's clock.
 
-    A writer that dies is replaced when somebody asks again. Whoever waited for it gets 503: whether that write stands is
-    not known, and the next attempt will tell, since every hot write may be repeated.
+    Whether a write stands whose writer died is not known. What may be asked again (`Grouped.again`) is, of the next writer,
+    once: no client asks twice for a lock. Who waits for anything else hears 503.
     """
 
     def __init__(self, start: Start, heard: Callable[[int], None]) -> None:
@@ -72,7 +73,9 @@ class WriterProcess(asyncio.Protocol):
         self._process: subprocess.Popen[bytes] | None = None
         self._channel: asyncio.WriteTransport | None = None
         self._opening: asyncio.Task[None] | None = None
-        self._waiting: dict[int, asyncio.Future[Any]] = {}
+        self._waiting: dict[int, Waits] = {}
+        self._asked_again: set[int] = set()
+        self._closing = False
         self._tick: list[Asked] = []
         self._frames = Frames()
         self.count = 0  # of what was asked
@@ -98,7 +101,7 @@ class WriterProcess(asyncio.Protocol):
         if not tick:
             loop.call_soon(self._hand_over)
         tick.append((number, write.point, item))
-        self._waiting[number] = future
+        self._waiting[number] = future, write, item
         if len(tick) >= SOME and self._channel:
             self._hand_over()
         return future
@@ -125,7 +128,7 @@ class WriterProcess(asyncio.Protocol):
         except OSError as error:
             log.error("writer.not_started", because=str(error))
             self._socket.close()
-            self.connection_lost(error)
+            self._lost(again=False)
         finally:
             self._opening = None
 
@@ -139,7 +142,8 @@ class WriterProcess(asyncio.Protocol):
         for now, told in self._frames.add(data):
             self._heard(now)
             for number, answer in told:
-                future = self._waiting.pop(number)
+                future, _, _ = self._waiting.pop(number)
+                self._asked_again.discard(number)
                 if future.done():  # its client went away
                     continue
                 if isinstance(answer, Exception):
@@ -148,19 +152,32 @@ class WriterProcess(asyncio.Protocol):
                     future.set_result(answer)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The writer is gone; whoever asks next gets another."""
+        """The writer is gone; what may be asked again, and whoever asks next, gets another."""
         del exc
+        self._lost(again=not self._closing)
+
+    def _lost(self, *, again: bool) -> None:
         code = self._process.wait() if self._process else None
         if self._waiting or code:
             log.error("writer.ended", exit_code=code, waiting=len(self._waiting))
         lost, self._waiting = self._waiting, {}
         self._channel, self._tick, self._frames = None, [], Frames()
-        for future in lost.values():
-            if not future.done():
-                future.set_exception(gone())
+        for number, (future, write, item) in lost.items():
+            if future.done():  # its client went away
+                continue
+            if again and number not in self._asked_again and write.again(item):
+                self._asked_again.add(number)
+                self._waiting[number] = future, write, item
+                self._tick.append((number, write.point, item))
+                continue
+            self._asked_again.discard(number)
+            future.set_exception(gone())
+        if self._tick:
+            self.open()
 
     def close(self) -> None:
         """End the writer after what it has. Nobody may ask any more."""
+        self._closing = True
         if self._process and self._socket and self._process.poll() is None:
             with suppress(OSError):
                 self._socket.shutdown(socket.SHUT_WR)

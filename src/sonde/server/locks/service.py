@@ -90,7 +90,8 @@ def _each(
     return [refused.get(at) or (wishes[at][0], answers[at]) for at in range(len(actors))]
 
 
-ACQUIRE = Grouped("lock.acquire", _acquire_each)
+# a job that asks twice renews; a token would meet its own lock, and a second release could end the next holder's
+ACQUIRE = Grouped("lock.acquire", _acquire_each, again=lambda asked: bool(asked.who.session_id))
 RELEASE = Grouped("lock.release", _release_each)
 
 

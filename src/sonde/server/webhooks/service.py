@@ -103,7 +103,7 @@ def _receive_each(tx: Tx, arrived: Sequence[store.Arrived]) -> list[bool]:
     return answers
 
 
-RECEIVE = Grouped("delivery.receive", _receive_each, prepare=store.Arrived.pack)
+RECEIVE = Grouped("delivery.receive", _receive_each, prepare=store.Arrived.pack, again=lambda _: True)
 
 
 def _text(value: str) -> str:
