@@ -67,9 +67,8 @@ def _commands(cases: Sequence[Case], repository: Path, folder: Path, peer: str |
         home = folder / f"home {prefix}".strip()
         home.mkdir(exist_ok=True)
         for case in cases if program else ():
-            if not (
-                prefix and _plain(case) != case.name
-            ):  # of the Go CLI one run in each round stands beside all of ours
+            # of the Go CLI one run in each round stands beside all of ours
+            if not (prefix and _plain(case) != case.name):
                 before = _before(case, repository, home)
                 argv = (str(program), *case.words)
                 commands.append(Command(prefix + _plain(case), argv, repository, measure.quiet_env(home), before))

@@ -181,9 +181,8 @@ def storm(kind, folder, *, seconds, processes, clients, keys=64, every=1.5):
     servers = Servers(folder, url, 1 if kind == "sqlite" else 3)
     try:
         with _processes.Pool(processes) as pool:
-            pool.map(
-                ready, range(processes), chunksize=1
-            )  # a process may take longer to start than a small storm lasts
+            # a process may take longer to start than a small storm lasts
+            pool.map(ready, range(processes), chunksize=1)
             until = time.monotonic() + seconds
             killer = threading.Thread(target=servers.kill_in_turn, args=(until, every))
             killer.start()

@@ -57,9 +57,8 @@ def test_clients_that_hang_up_before_their_answers_are_no_crashes(twins, capsys)
         address = urlsplit(server.url)
         for _ in range(60):
             line = socket.create_connection((address.hostname, address.port))
-            line.setsockopt(
-                socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
-            )  # so that it ends with a reset
+            # so that it ends with a reset
+            line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             line.sendall(asked * 3)
             line.close()
         for _ in range(5):  # behind whatever of those is still on its way

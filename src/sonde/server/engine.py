@@ -19,10 +19,8 @@ from sonde.server.kernel.outage import unavailable
 from sonde.server.webhooks import store as deliveries
 
 PURGE_EVERY = 3_600_000  # milliseconds
-WORK, REST = (
-    0.01,
-    0.3,
-)  # seconds that a lane works, and then waits while requests burst in: it gets a thirtieth at least
+# seconds that a lane works, and then waits while requests burst in: it gets a thirtieth of the time at least
+WORK, REST = 0.01, 0.3
 BURST = 500  # hot writes a second from which on requests are a burst
 LONGEST_PAUSE = 10.0  # seconds between two looks while the database is away
 

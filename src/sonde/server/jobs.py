@@ -196,9 +196,8 @@ def _one(loop: Loop, job: Job, item: str, stumbled: bool) -> bool:  # noqa: FBT0
         return _count(loop, job, item, error)
     if stumbled:
         with loop.db.write("job.recovered") as tx:
-            if item not in job.due(
-                loop, tx, BATCH
-            ):  # an effect may be found again and again, and raise each time it is sent
+            # one that is still due keeps its count: an effect may be found again and again, and raise each time it is sent
+            if item not in job.due(loop, tx, BATCH):
                 stumbles.forget(tx, job.name, item)
     return changed
 
@@ -206,9 +205,8 @@ def _one(loop: Loop, job: Job, item: str, stumbled: bool) -> bool:  # noqa: FBT0
 def _count(loop: Loop, job: Job, item: str, error: Exception) -> bool:
     """Let a row rest after an exception, longer each time; park it after TRIES. Returns whether people see a change."""
     lines = str(error).splitlines() or [""]  # SQLAlchemy's further lines show parameters: not for people
-    said = (
-        lines[0][:200].encode(errors="replace").decode().replace("\x00", "")
-    )  # what raises may be what no column holds
+    # no surrogate and no NUL: what raised may be just what no column holds
+    said = lines[0][:200].encode(errors="replace").decode().replace("\x00", "")
     reason = f"{type(error).__name__}: {said}"
     with loop.db.write("job.stumble") as tx:
         tries = stumbles.count(tx, job.name, item, reason, PAUSES)

@@ -85,9 +85,7 @@ class Engine:
     locked_versions: dict[str, Any] | None = None  # tracks of versions.lock.yaml, once read
     outputs: dict[tuple[str, str], Section] = field(default_factory=dict)  # (component, stack) -> Terraform outputs
     pending: list[tuple[str, str]] = field(default_factory=list)  # whose outputs are being read, outermost first
-    folders: set[tuple[str, str]] = field(
-        default_factory=set
-    )  # (type, component folder) that were looked for and are there
+    folders: set[tuple[str, str]] = field(default_factory=set)  # (type, component folder) that were found on disk
 
     def __post_init__(self) -> None:
         self.manifests = Manifests(self.project, self.tree)

@@ -78,6 +78,5 @@ ROUTES = (
     Route("POST", f"{REPO}/check-runs/{{check_run_id}}/rerequest", checks.rerequest, WRITE_CHECKS),
 )
 
-GRAPHQL = Route(
-    "POST", "/graphql", graphql.answer, METADATA
-)  # it looks at `contents` itself and refuses as GraphQL does
+# it looks at the permission `contents` itself and refuses as GraphQL does
+GRAPHQL = Route("POST", "/graphql", graphql.answer, METADATA)

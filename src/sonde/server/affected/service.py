@@ -83,9 +83,8 @@ def content_of(body: AffectedUpload) -> Content:
     """What an upload says, without what dispatching does not need. Raises RefusedError 400 for one nested too deeply."""
     items = [to_json(stripped(item)) for item in body.stacks]
     digests = (hashlib.sha256(json.dumps(_ordered(item), sort_keys=True).encode()).hexdigest() for item in items)
-    return Content(
-        f"[{', '.join(json.dumps(item) for item in items)}]", tuple(digests)
-    )  # others have a turn between two
+    whole = f"[{', '.join(json.dumps(item) for item in items)}]"  # one by one: others have a turn between two
+    return Content(whole, tuple(digests))
 
 
 def joined(parts: Sequence[bytes]) -> Content:

@@ -12,9 +12,8 @@ from sonde.server.kernel.db import Tx, metadata
 from sonde.wire.affected import AffectedItem
 from sonde.wire.codec import from_json, to_json
 
-ITEMS = msgspec.json.Decoder(
-    list[msgspec.Raw]
-)  # read one by one: megabytes in one call would keep every thread waiting
+# read one by one: megabytes in one call would keep every thread waiting
+ITEMS = msgspec.json.Decoder(list[msgspec.Raw])
 uploads = Table(
     "uploads",
     metadata,

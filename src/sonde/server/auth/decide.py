@@ -12,9 +12,8 @@ from typing import Any
 from sonde.server.auth.model import Grant, Permission, RunSeen
 from sonde.server.auth.patterns import ANYTHING, exactly, fits
 
-STRANGERS = frozenset(
-    {"pull_request_target"}
-)  # events in which a stranger's change may run with the repository's rights
+# events in which a stranger's change may run with the repository's rights
+STRANGERS = frozenset({"pull_request_target"})
 MERGED_INTO = frozenset({"pull_request"})  # events whose `ref` is GitHub's own refs/pull/N/merge
 
 
@@ -122,9 +121,8 @@ def _options(facts: Facts) -> tuple[str, ...]:
     return tuple(f"{option} {shlex.quote(exactly(value))}" for option, value in given if value)
 
 
-NEWS_LASTS = (
-    60 * 60 * 1000
-)  # milliseconds that a run is believed to live without news: its last webhook may have been lost
+# milliseconds that a run is believed to live without news: its last webhook may have been lost
+NEWS_LASTS = 60 * 60 * 1000
 
 
 def liveness(seen: RunSeen | None, attempt: int, now: int) -> str | None:

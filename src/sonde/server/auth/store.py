@@ -14,9 +14,8 @@ from sonde.server.auth.model import UNFORCED, Actor, SignedClaims
 from sonde.server.kernel.db import Tx, metadata
 from sonde.server.kernel.statements import NOW, NUMBER, TEXT, Build, given, insert, rows
 
-OVERLAP = (
-    2 * 3_600_000
-)  # milliseconds for which a key that was replaced verifies: the last session of an hour has ended
+# milliseconds for which a key that was replaced still verifies: twice what its last session lives
+OVERLAP = 2 * 3_600_000
 used_jti = Table(
     "used_jti",
     metadata,

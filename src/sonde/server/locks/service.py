@@ -173,9 +173,8 @@ def _end_all(tx: Tx, wishes: Sequence[Ending]) -> list[Released | NotReleased]:
         for at, decision in zip(turn, _end_turn(tx, [wishes[at] for at in turn]), strict=True):
             decisions[at] = decision
     forced = [(wishes[at].actor, one.lock) for at, one in decisions.items() if _is_forced(one)]
-    for actor, lock in sorted(
-        forced, key=lambda pair: pair[0].workspace_id
-    ):  # in one order whoever adds rows to two logs
+    # in one order, so that two transactions which add rows to two logs never wait for each other
+    for actor, lock in sorted(forced, key=lambda pair: pair[0].workspace_id):
         _record_forced(tx, actor, lock)
     return [decisions[at] for at in range(len(wishes))]
 
