@@ -333,3 +333,48 @@ def test_a_permission_that_is_none_and_a_repository_that_is_not_linked_are_refus
     refused(admin("session", "revoke", "--all", "--workspace", "ws_nope"), "there is no workspace ws_nope")
     refused(admin("token", "revoke", "tok_1", "--workspace", workspace), "token list")
     refused(admin("audit", "verify", "--expect", "x"), "NUMBER:SEAL")
+
+
+def test_workspaces_and_repositories_can_be_looked_up(admin):
+    assert "sonde admin workspace create NAME" in admin("workspace", "list")[1]
+    assert "sonde admin repo add" in admin("repo", "list")[1]
+    made = facts(admin("workspace", "create", "platform", "--json"))
+    facts(admin("workspace", "create", "another", "--id", "ws_a", "--json"))
+    linked = facts(admin(*REPO, made["id"], "--json"))
+    assert facts(admin("workspace", "list", "--json")) == {
+        "workspaces": [
+            {"id": "ws_a", "name": "another", "repositories": 0},
+            {"id": made["id"], "name": "platform", "repositories": 1},
+        ]
+    }
+    assert facts(admin("repo", "list", "--json")) == {"repositories": [linked]}
+    assert facts(admin("repo", "list", "--workspace", "ws_a", "--json")) == {"repositories": []}
+    assert admin("repo", "list")[1] == (
+        f"acme/infra  in {made['id']}, repository 11, owner 22, installation not known yet\n"
+    )
+
+
+OF_A_WORKSPACE = [
+    (*REPO,),
+    ("repo", "list", "--workspace"),
+    ("token", "create", "--workspace"),
+    ("audit", "list", "--workspace"),
+    ("audit", "verify", "--workspace"),
+    ("audit", "export", "--workspace"),
+    ("lock", "release", "a/b/c/d", "--reason", "gone", "--workspace"),
+    ("permission", "list", "--repo", "acme/infra", "--workspace"),
+]
+
+
+@pytest.mark.parametrize("command", OF_A_WORKSPACE, ids=" ".join)
+def test_a_workspace_that_is_mistyped_is_refused_and_its_name_leads_to_its_id(admin, command):
+    made = facts(admin("workspace", "create", "platform", "--json"))
+    refused(admin(*command, "ws_nobody"), "there is no workspace ws_nobody; sonde admin workspace list shows them")
+    refused(admin(*command, "platform"), f"platform is the name of a workspace; its id is wanted: {made['id']}")
+
+
+@pytest.mark.parametrize("key", ["vpc", "acme/infra", "acme/infra/dev"])
+def test_a_lock_is_named_whole_to_be_released(admin, key):
+    refused(
+        admin("lock", "release", key, "--workspace", "ws_a", "--reason", "x"), f"'{key}' is not OWNER/NAME/STACK/COMPON"
+    )

@@ -208,7 +208,17 @@ CHANGES = {
     "sign-in-link": ("auth.sign_in_link_created", ()),
     "audit cut": ("audit.cut", ("--file", "{export}", "--workspace", "{ws}")),
 }
-READS = {"permission list", "token list", "session list", "key list", "audit list", "audit verify", "audit export"}
+READS = {
+    "workspace list",
+    "repo list",
+    "permission list",
+    "token list",
+    "session list",
+    "key list",
+    "audit list",
+    "audit verify",
+    "audit export",
+}
 
 
 def leaves(command, path=()):

@@ -12,9 +12,10 @@ from typing import Any
 
 import click
 
-from sonde.server.admin.frame import HELP, as_json, database, operator, say
+from sonde.server.admin.frame import HELP, as_json, database, operator, say, standing
 from sonde.server.audit import decide, service, store
 from sonde.server.audit.model import SERVER, Broken, Mark, Row, Sound
+from sonde.server.kernel.db import Tx
 from sonde.wire.times import wire_time
 
 EXPECTED = re.compile(r"([0-9]{1,15}):([0-9a-f]{64})")
@@ -48,12 +49,19 @@ def audit() -> None:
 def audit_list(workspace_id: str, category: str, limit: int, *, as_json: bool) -> None:
     """Show the newest changes, newest first."""
     with database() as db, db.read() as tx:
+        _known(tx, workspace_id)
         rows = store.newest(tx, workspace_id, category, limit)
     lines = [
         f"{row.number:>5}  {wire_time(row.at)}  {row.action}  {row.actor_name} ({row.actor_type}): {row.description}"
         for row in rows
     ]
     say({"entries": [_facts(row) for row in rows]}, "\n".join(lines) or "Nothing is written down", machine=as_json)
+
+
+def _known(tx: Tx, workspace_id: str) -> None:
+    """A log of nobody is empty, and an empty one is whole: who mistyped the workspace must not read that."""
+    if workspace_id != SERVER and not store.ends(tx, workspace_id).head.number:
+        standing(tx, workspace_id)
 
 
 def _facts(row: Row) -> dict[str, object]:
@@ -94,6 +102,7 @@ def audit_verify(workspace_id: str, files: Sequence[Path], expected: Mark | None
         answer = _sound(_of_files(files, expected))
     else:
         with database() as db, db.read() as tx:
+            _known(tx, workspace_id)
             answer = _sound(service.verify(tx, workspace_id, expected))
     facts = {"rows": answer.end.number - answer.begin.number, "head": str(answer.end)}
     behind = ""
@@ -125,7 +134,8 @@ def _rows(files: Sequence[Path]) -> Iterator[Row]:
             with path.open(encoding="utf-8") as lines:
                 yield from (_row(f"{path}:{number}", text) for number, text in enumerate(lines, 1))
         except (OSError, UnicodeDecodeError) as error:
-            raise click.ClickException(f"{path} cannot be read: {error}") from error
+            because = getattr(error, "strerror", None) or error
+            raise click.ClickException(f"{path} cannot be read: {because}") from error
 
 
 def _row(place: str, text: str) -> Row:
@@ -148,9 +158,11 @@ def audit_export(workspace_id: str, days: int | None, path: Path | None) -> None
     Example:
       sonde admin audit export --workspace ws_… --older-than 400 --file 2025.jsonl
     """  # noqa: D301 - \b is the control character by which click keeps these lines as they are
-    with database() as db, db.read() as tx, _output(path) as write:
+    with database() as db, db.read() as tx:
+        _known(tx, workspace_id)
         until = None if days is None else tx.now - days * 86_400_000
-        answer = _sound(service.export(tx, workspace_id, until, lambda row: write(decide.line(row) + "\n")))
+        with _output(path) as write:
+            answer = _sound(service.export(tx, workspace_id, until, lambda row: write(decide.line(row) + "\n")))
     click.echo(f"{answer.end.number - answer.begin.number} rows, up to {answer.end}", err=True)
 
 
@@ -188,6 +200,7 @@ def audit_cut(workspace_id: str, files: Sequence[Path], *, as_json: bool) -> Non
     """  # noqa: D301 - \b is the control character by which click keeps these lines as they are
     exported = _sound(_of_files(files))
     with database() as db, db.write("admin.change") as tx:
+        _known(tx, workspace_id)
         try:
             many = service.cut(tx, workspace_id, exported, operator())
         except service.NotCutError as error:

@@ -75,22 +75,27 @@ def say(facts: dict[str, Any], sentence: str, *, machine: bool) -> None:
 
 
 def standing(tx: Any, workspace_id: str) -> Workspace:
-    """The workspace; a refusal that says how to make one."""
+    """The workspace; a refusal that says its id, or how to make one."""
     found = workspaces.workspace(tx, workspace_id)
+    if found is None and (named := workspaces.workspace_named(tx, workspace_id)):
+        raise click.ClickException(f"{workspace_id} is the name of a workspace; its id is wanted: {named.id}")
     if found is None:
         raise click.ClickException(
-            f"there is no workspace {workspace_id}; create it: sonde admin workspace create NAME"
+            f"there is no workspace {workspace_id}; sonde admin workspace list shows them, "
+            "sonde admin workspace create NAME makes one"
         )
     return found
 
 
 def linked(tx: Any, workspace_id: str, full_name: str) -> Repository:
     """The repository of a workspace; a refusal that says how to link it."""
+    standing(tx, workspace_id)
     owner, _, name = full_name.partition("/")
     found = workspaces.repository_by_name(tx, workspace_id, owner, name)
     if found is None:
         raise click.ClickException(
-            f"{full_name!r} is not linked to {workspace_id}; link it: sonde admin repo add OWNER/NAME …"
+            f"{full_name!r} is not linked to {workspace_id}; sonde admin repo list shows what is, "
+            "sonde admin repo add OWNER/NAME … links it"
         )
     return found
 

@@ -21,6 +21,8 @@ def lock() -> None:
 def lock_release(key: str, workspace_id: str, reason: str, *, as_json: bool) -> None:
     """End a lock whoever holds it, also a dispatch's. The job that holds it is not stopped: look at its run first."""
     owner, name, instance = [*key.split("/", 2), "", ""][:3]
+    if "/" not in instance:
+        raise click.ClickException(f"{key!r} is not OWNER/NAME/STACK/COMPONENT")
     with database() as db, db.write("admin.change") as tx:
         ended = locks.release_by_admin(tx, linked(tx, workspace_id, f"{owner}/{name}"), instance, reason)
         if ended is not None:

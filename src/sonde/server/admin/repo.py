@@ -56,15 +56,37 @@ def repo_add(
             told = f"{full_name} (GitHub's number {repository_id})"
             gives: dict[str, object] = {} if known else {"permissions": [str(one) for one in DEFAULTS]}
             _record(tx, made, "updated" if known else "imported", told, gives)
-    facts = {
-        "id": made.id,
-        "workspaceId": workspace_id,
-        "repository": full_name,
-        "repositoryId": repository_id,
-        "ownerId": owner_id,
-        "installationId": installation,
+    say(_facts(made), f"Repository {full_name} is linked to {workspace_id} as {made.id}", machine=as_json)
+
+
+@repo.command("list", context_settings=HELP)
+@click.option("--workspace", "workspace_id", default="", metavar="ws_…", help="Only those of one workspace.")
+@as_json
+def repo_list(workspace_id: str, *, as_json: bool) -> None:
+    """Show the linked repositories by name, with GitHub's numbers of them."""
+    with database() as db, db.read() as tx:
+        if workspace_id:
+            standing(tx, workspace_id)
+        every = [one for one in workspaces.all_repositories(tx) if workspace_id in ("", one.workspace_id)]
+    facts = [_facts(one) for one in every]
+    lines = [
+        f"{one.full_name}  in {one.workspace_id}, repository {one.github_id}, owner {one.owner_id}, "
+        f"installation {one.installation_id or 'not known yet'}"
+        for one in every
+    ]
+    nothing = "No repository is linked: sonde admin repo add OWNER/NAME …"
+    say({"repositories": facts}, "\n".join(lines) or nothing, machine=as_json)
+
+
+def _facts(of: Repository) -> dict[str, object]:
+    return {
+        "id": of.id,
+        "workspaceId": of.workspace_id,
+        "repository": of.full_name,
+        "repositoryId": of.github_id,
+        "ownerId": of.owner_id,
+        "installationId": of.installation_id,
     }
-    say(facts, f"Repository {full_name} is linked to {workspace_id} as {made.id}", machine=as_json)
 
 
 def _record(

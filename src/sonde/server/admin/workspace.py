@@ -1,6 +1,7 @@
 """`sonde admin workspace`: tenants."""
 
 import re
+from collections import Counter
 
 import click
 
@@ -43,6 +44,18 @@ def workspace_create(name: str, workspace_id: str | None, *, as_json: bool) -> N
             )
     found = known or made
     say({"id": found.id, "name": found.name}, f"Workspace {found.name}: {found.id}", machine=as_json)
+
+
+@workspace.command("list", context_settings=HELP)
+@as_json
+def workspace_list(*, as_json: bool) -> None:
+    """Show the workspaces by name, with their ids and how many repositories each has."""
+    with database() as db, db.read() as tx:
+        many = Counter(repository.workspace_id for repository in workspaces.all_repositories(tx))
+        found = [{"id": one.id, "name": one.name, "repositories": many[one.id]} for one in workspaces.every(tx)]
+    lines = [f"{one['id']}  {one['name']}, {one['repositories']} repositories" for one in found]
+    nothing = "There is no workspace yet: sonde admin workspace create NAME"
+    say({"workspaces": found}, "\n".join(lines) or nothing, machine=as_json)
 
 
 @workspace.command("set", context_settings=HELP)

@@ -61,6 +61,11 @@ def workspace(tx: Tx, workspace_id: str) -> Workspace | None:
     return _workspace(tx.one(select(workspaces).where(workspaces.c.id == workspace_id)))
 
 
+def every(tx: Tx) -> Sequence[Workspace]:
+    """Every workspace, by name."""
+    return [found for row in tx.all(select(workspaces).order_by(workspaces.c.name)) if (found := _workspace(row))]
+
+
 def workspace_named(tx: Tx, name: str) -> Workspace | None:
     """One workspace by its name."""
     return _workspace(tx.one(select(workspaces).where(workspaces.c.name == name)))
