@@ -6,7 +6,8 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from itertools import repeat
+from itertools import count, repeat
+from types import SimpleNamespace
 
 import pytest
 
@@ -162,7 +163,7 @@ def test_a_document_that_cannot_be_one_of_keys_is_not_read_to_its_end(issuer, mo
 
 
 def test_a_document_that_trickles_is_given_up(issuer, monkeypatch):
-    monkeypatch.setattr(jwks, "SECONDS", 0.05)
+    monkeypatch.setattr(jwks, "time", SimpleNamespace(monotonic=count().__next__))  # a second from piece to piece
     monkeypatch.setattr(Issuer, "document", (200, lambda: repeat(b" ")), raising=False)
     monkeypatch.setattr(jwks, "MAX_DOCUMENT", 10**12)
     with pytest.raises(KeysUnavailableError, match="not here within"):

@@ -1,5 +1,6 @@
 """A real server on a real database beside the offline GitHub; the loop is pumped by the test, never by a clock."""
 
+import itertools
 import json
 import os
 import urllib.error
@@ -19,6 +20,7 @@ from sonde.server.auth import permissions
 from sonde.server.auth.model import Grant, Permission
 from sonde.server.kernel.log import log
 from sonde.server.kernel.quick import quick
+from sonde.server.kernel.tx import Tx
 from sonde.server.settings import Settings
 from sonde.server.wiring import build
 from sonde.server.workspaces import store as workspaces
@@ -189,6 +191,11 @@ class World:
 
     def advance_clock(self, seconds):
         self.db.clock_offset += int(seconds * 1000)
+
+    def hold_clock(self):
+        """From now on the database's clock moves by `advance_clock`, and a millisecond in each transaction: not with ours."""
+        held = itertools.count(self.db.clock() - self.db.clock_offset)
+        self.db._tx = lambda connection: Tx(connection, next(held) + self.db.clock_offset)
 
     def open_pull_request(self, branch="feature", author="octo-dev", **more):
         self.github.commit(self.infra, branch, {f"{branch}.txt": "a change"}, author="octo-dev")

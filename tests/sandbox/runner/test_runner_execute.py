@@ -101,12 +101,12 @@ def test_a_step_out_of_time_fails_and_its_children_die(run, tmp_path):
           a:
             runs-on: x
             steps:
-              - run: sh -c 'echo $$ > {tmp_path}/pid; exec sleep 30' | cat; echo never
+              - run: sh -c 'echo $$ > {tmp_path}/pid; exec sleep 600' | cat; echo never
                 timeout-minutes: 0.002
               - run: echo cleanup
                 if: failure()
         """)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 300
     assert not is_alive(int((tmp_path / "pid").read_text()))
     assert [step.conclusion for step in told.steps] == ["failure", "success"]
     assert "The action has timed out." in told.log
@@ -197,7 +197,7 @@ def test_what_a_step_leaves_in_the_background_lives_until_the_job_ends(run, tmp_
     told = run(steps("sleep 300 & echo $! > ../pid", "kill -0 $(cat ../pid) && echo alive"))
     assert "alive" in told.log
     pid = int((tmp_path / "work/job1/pid").read_text())
-    deadline = time.monotonic() + 2
+    deadline = time.monotonic() + 30
     while is_alive(pid):
         assert time.monotonic() < deadline, "the background process survived its job"
 
