@@ -11,7 +11,7 @@ import urllib.request
 
 from ports import kept_port
 from sqlalchemy import text
-from world import FILES, WORKSPACE, item, link_with_everything
+from world import FILES, WORKSPACE, item, link_with_everything, settings_beside
 
 from sonde.sandbox.executor import RecordingExecutor
 from sonde.sandbox.server import Sandbox
@@ -72,14 +72,7 @@ class Story:
         self.github.grant(self.infra, "octo-dev", "write")
         self.port = kept_port()
         self.given = {
-            "data_dir": folder,
-            "database_url": database_url,
-            "oidc_issuers": (self.sandbox.issuer_url,),
-            "ca_file": self.sandbox.ca_file,
-            "github_api_url": self.sandbox.api_url,
-            "github_app_id": str(self.sandbox.app_id),
-            "github_app_private_key_file": self.sandbox.app_key_file,
-            "github_webhook_secret": self.sandbox.webhook_secret,
+            **settings_beside(self.sandbox, folder, database_url),
             "dispatch_settle_seconds": 0.3,
             "poll_seconds": 0.05,
         }

@@ -152,6 +152,20 @@ class Server:
         self._served.stop()
 
 
+def settings_beside(sandbox, folder, database_url):
+    """The settings with which a server takes this offline GitHub for GitHub."""
+    return {
+        "data_dir": folder,
+        "database_url": database_url,
+        "oidc_issuers": (sandbox.issuer_url,),
+        "ca_file": sandbox.ca_file,
+        "github_api_url": sandbox.api_url,
+        "github_app_id": str(sandbox.app_id),
+        "github_app_private_key_file": sandbox.app_key_file,
+        "github_webhook_secret": sandbox.webhook_secret,
+    }
+
+
 class World:
     """Everything a story needs: `github` (offline), `server`, one workspace, one linked repository `acme/infra`."""
 
@@ -163,14 +177,7 @@ class World:
         self.installation = self.github.install("acme")
         self.github.grant(self.infra, "octo-dev", "write")
         given = {
-            "data_dir": folder,
-            "database_url": database_url,
-            "oidc_issuers": (self.sandbox.issuer_url,),
-            "ca_file": self.sandbox.ca_file,
-            "github_api_url": self.sandbox.api_url,
-            "github_app_id": str(self.sandbox.app_id),
-            "github_app_private_key_file": self.sandbox.app_key_file,
-            "github_webhook_secret": self.sandbox.webhook_secret,
+            **settings_beside(self.sandbox, folder, database_url),
             "dispatch_settle_seconds": 0.2,
             "failures_at_once": 0,  # stories fail from one address; test_strangers.py bounds it
         }
