@@ -42,7 +42,8 @@ class RootGroup(LazyGroup):
         except ModuleNotFoundError as error:
             if cmd_name in SERVER_COMMANDS and not (error.name or "").startswith("sonde"):
                 raise click.ClickException(
-                    f"`sonde {cmd_name}` needs the server extra ({error.name} is missing): pip install 'sonde[server]'"
+                    f"`sonde {cmd_name}` needs the server extra ({error.name} is missing). "
+                    "In a checkout of Sonde: pip install '.[server]'"
                 ) from error
             raise
 

@@ -222,8 +222,17 @@ def test_wrong_inputs_fail_with_a_sentence_and_are_never_run_as_a_script(act, pl
     assert not list(tmp_path.rglob("owned"))
 
 
+CHECKOUT = """
+import shutil, pathlib
+def build_wheel(folder, *_):
+    wheel = next(pathlib.Path({wheels!r}).glob("*.whl"))
+    return pathlib.Path(shutil.copy(wheel, folder)).name
+"""
+
+
 @pytest.mark.storm
-def test_a_missing_sonde_is_installed_in_the_version_asked_for(act, tmp_path):
+@pytest.mark.parametrize("source", ["the repository of the action", "an index"])
+def test_a_missing_sonde_is_installed_in_the_version_asked_for(act, tmp_path, source):
     uv = Path(sys.executable).with_name("uv")
     wheels = tmp_path / "wheels"
     built = subprocess.run(
@@ -236,6 +245,13 @@ def test_a_missing_sonde_is_installed_in_the_version_asked_for(act, tmp_path):
     for module in (click, yaml):
         (libraries / module.__name__).symlink_to(Path(module.__file__).parent)
     env = {"PIP_NO_INDEX": "1", "PIP_NO_DEPS": "1", "PIP_FIND_LINKS": str(wheels), "PYTHONPATH": str(libraries)}
+    if source == "the repository of the action":
+        (tmp_path / "repository" / "action").mkdir(parents=True)
+        backend = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+        version = f'[project]\nname = "sonde"\nversion = "{ACTION["inputs"]["version"]["default"]}"\n'
+        (tmp_path / "repository" / "pyproject.toml").write_text(backend + version)
+        (tmp_path / "repository" / "backend.py").write_text(CHECKOUT.format(wheels=str(wheels)))
+        env |= {"GITHUB_ACTION_PATH": str(tmp_path / "repository" / "action"), "PIP_FIND_LINKS": str(tmp_path)}
     done = act({}, env, sonde=False)
     assert done.conclusion == "success", done.log
     assert f"/sonde-{ACTION['inputs']['version']['default']}/bin/sonde" in done.log
