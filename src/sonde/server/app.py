@@ -22,7 +22,7 @@ from sonde.server.auth import service as auth
 from sonde.server.auth.known import Known
 from sonde.server.auth.model import Actor, Permission
 from sonde.server.auth.permissions import permit
-from sonde.server.auth.posture import findings
+from sonde.server.auth.posture import State, findings, wall
 from sonde.server.engine import Engine
 from sonde.server.kernel.decode import decode
 from sonde.server.kernel.door import PREFIX, ApiDoor, Ask, HotDoor, Lane, MustWaitError
@@ -88,6 +88,10 @@ def make_app(site: Site, engine: Engine) -> Lane:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         to_thread.current_default_thread_limiter().total_tokens = THREADS
+        await to_thread.run_sync(site.db.find_wall)
+        for one in wall(site.db.dialect, site.db.wall):
+            if one.state is not State.SOUND:
+                log.warning("database.no_wall", because=one.because, fix=one.fix)
         site.db.open_writers()
         engine.start()
         yield
@@ -210,10 +214,11 @@ def _permitted(site: Site, permission: Permission, call: Call) -> Actor:
 def _authorized(site: Site, engine: Engine, route: ApiRoute | GitHubRoute, call: Call) -> Reply:
     actor = _permitted(site, route.permission, call)
     call = structs.replace(call, site_url=site.settings.url)
+    db = site.db.within(actor.workspace_id)
     if isinstance(route, GitHubRoute):
-        reply = route.handler(site.loop.github, site.db, actor, call)
+        reply = route.handler(site.loop.github, db, actor, call)
     else:
-        reply = route.handler(site.db, actor, call)
+        reply = route.handler(db, actor, call)
     if isinstance(route, GitHubRoute) or route.wakes:
         engine.nudge()
     return reply

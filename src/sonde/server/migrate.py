@@ -11,6 +11,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 
 from sonde.server.kernel.db import Database
+from sonde.server.kernel.wall import hidden, raise_wall
 
 PG_MIGRATION_LOCK = 0x50DE  # any number that is ours: replicas that start together migrate one after another
 
@@ -45,13 +46,28 @@ def current(db: Database) -> str | None:
 
 
 def upgrade(db: Database) -> str | None:
-    """Bring the schema up to `head`; replicas wait for each other. Raises SchemaMismatchError for a newer database.
+    """Bring the schema up to `head`; replicas wait for each other. Returns the revision before; None for an empty database.
 
-    Returns the revision before; None for an empty database.
+    Raises SchemaMismatchError for a newer database, and for one whose tables are another role's.
     """
     before = current(db)
-    if before == head():
-        return before
+    if before != head():
+        _migrate(db)
+    _require_owner(db)
+    if db.dialect == "postgresql":
+        raise_wall(db.engine)
+    return before
+
+
+def _require_owner(db: Database) -> None:
+    if db.dialect == "postgresql" and hidden(db.engine):
+        raise SchemaMismatchError(
+            "the tables of the database belong to another role, and row-level security hides their rows from this one; "
+            "sign in as that role, or give them to this one (REASSIGN OWNED)"
+        )
+
+
+def _migrate(db: Database) -> None:
     with db.engine.connect() as connection:
         if db.dialect == "postgresql":
             connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": PG_MIGRATION_LOCK})
@@ -63,7 +79,6 @@ def upgrade(db: Database) -> str | None:
         if db.dialect == "postgresql":
             connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": PG_MIGRATION_LOCK})
             connection.commit()
-    return before
 
 
 def _refuse_newer(connection: Any) -> None:
@@ -89,4 +104,5 @@ def require_current(db: Database) -> bool:
         raise SchemaMismatchError(
             f"the database has schema {revision}, this command needs {head()}; start the server of this version once"
         )
+    _require_owner(db)
     return False

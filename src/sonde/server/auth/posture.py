@@ -32,6 +32,29 @@ def findings(settings: Settings) -> Sequence[Finding]:
     return sorted((one for one in found if one), key=lambda one: list(State).index(one.state))
 
 
+def wall(dialect: str, role: str) -> Sequence[Finding]:
+    """What keeps workspaces apart beside every query: on PostgreSQL `role`, which acts in the name of one; empty where there is none."""
+    if dialect != "postgresql":
+        return ()
+    if role:
+        return (
+            Finding(
+                State.SOUND,
+                "The database keeps workspaces apart too",
+                f"What a job asks for is done by the role {role}, which row-level security shows one workspace.",
+            ),
+        )
+    return (
+        Finding(
+            State.WEAK,
+            "Only the queries keep workspaces apart",
+            "Row-level security would be a second wall, but its role is missing and this server may not create it.",
+            "As a superuser of PostgreSQL, for a server that signs in as sonde: CREATE ROLE sonde_tenant NOLOGIN; "
+            "GRANT sonde_tenant TO sonde; and start this server again.",
+        ),
+    )
+
+
 def _audience(settings: Settings) -> Finding:
     if LEGACY_AUDIENCE not in settings.oidc_audiences or not settings.oidc_legacy_audience:
         return Finding(State.SOUND, "Only tokens made for this server are accepted", f"{LEGACY_AUDIENCE} is refused.")

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from copy import copy
 from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, MetaData, create_engine, event, make_url
@@ -24,6 +25,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sonde.server.kernel.grouped import Grouped, unless_collided
 from sonde.server.kernel.points import reached
 from sonde.server.kernel.tx import Tx, plain
+from sonde.server.kernel.wall import BIND, standing
 from sonde.server.kernel.writer import Writer
 from sonde.server.kernel.writer_process import Start, WriterProcess, Writers
 
@@ -83,6 +85,10 @@ class Database:
         parsed = _parsed(url)
         self.dialect = parsed.get_backend_name()
         self.clock_offset = 0
+        self.wall = (
+            ""  # PostgreSQL: the role of who acts in the name of one workspace (`kernel/wall.py`), once it was found
+        )
+        self.acting_for = ""  # that workspace; empty: for any
         self._read_at = 0.0, 0  # by our monotonic clock, and what the database's clock said then
         self._writer_lock = threading.Lock()
         self._writing = 0  # the thread that holds the lock
@@ -129,9 +135,30 @@ class Database:
             with plain(connection) as cursor:
                 now = cursor.execute(_CLOCK["sqlite"]).fetchone()[0]
         else:
-            now = connection.exec_driver_sql(_CLOCK[self.dialect]).scalar_one()
+            now = self._clock_of_postgresql(connection)
         self._read_at = time.monotonic(), int(now)
         return Tx(connection, int(now) + self.clock_offset)
+
+    def within(self, workspace_id: str) -> "Database":
+        """The same for what is done in the name of one workspace: where there is a wall its transactions see no other's rows.
+
+        What is grouped is done for many workspaces at once, and is not bound.
+        """
+        if not self.wall:
+            return self
+        bound = copy(self)
+        bound.acting_for = workspace_id
+        return bound
+
+    def _clock_of_postgresql(self, connection: Connection) -> Any:
+        if not self.acting_for:
+            return connection.exec_driver_sql(_CLOCK[self.dialect]).scalar_one()
+        return connection.exec_driver_sql(f"{_CLOCK[self.dialect]}, {BIND}", (self.acting_for, self.wall)).scalar_one()
+
+    def find_wall(self) -> None:
+        """Look whether there is a wall between workspaces, which `within` then uses."""
+        if self.dialect == "postgresql":
+            self.wall = standing(self.engine)
 
     def clock(self) -> int:
         """The database's clock, in epoch milliseconds UTC."""
