@@ -2,11 +2,13 @@
 
 import asyncio
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import threading
+import time
 from contextlib import nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -23,8 +25,8 @@ from sonde.server.auth.model import Actor, Claimant, Permission
 from sonde.server.auth.store import sha256
 from sonde.server.kernel import writer_process
 from sonde.server.kernel.db import Database
-from sonde.server.kernel.http import RefusedError, refusal_of
-from sonde.server.kernel.writer_process import Frames, WriterProcess, Writers, framed
+from sonde.server.kernel.http import RefusedError, answer_for, refusal_of
+from sonde.server.kernel.writer_process import Again, Frames, WriterProcess, Writers, framed
 from sonde.server.locks import service as locks
 from sonde.server.webhooks import service as webhooks
 from sonde.server.workspaces import store as workspaces
@@ -240,6 +242,23 @@ def test_a_writer_without_a_database_says_so_to_everybody_and_goes_on(tmp_path):
     assert {(answer.status, answer.tag) for answer in answers} == {(500, ErrorTag.INTERNAL)}  # there is no such table
 
 
+def test_the_line_of_a_request_that_crashed_a_writer_names_the_writers_line(tmp_path, capfd):
+    start = hot.starter(f"sqlite:///{tmp_path / 'empty.sqlite'}", json_lines=True, level="error")
+
+    async def asked():
+        writer = WriterProcess(start, lambda _: None)
+        with pytest.raises(RefusedError) as refused:
+            await writer.asked(webhooks.RECEIVE, webhooks.store.Arrived(filed("one"), b"{}"))
+        await closed(writer)
+        return refused.value
+
+    answer_for(asyncio.run(asked()), trace_id="what-the-client-prints", request="POST webhooks/github")
+    said = capfd.readouterr()
+    [line] = [line for line in (said.out + said.err).splitlines() if "what-the-client-prints" in line]
+    [crash] = re.findall(r"crash=(\w{32})", line)
+    assert any("request.crashed" in other and crash in other for other in said.err.splitlines())
+
+
 async def closed(writer):
     writer.close()
     await asyncio.sleep(0)  # its connection ends in the loop's next turn
@@ -312,6 +331,21 @@ def test_what_a_killed_server_had_asked_is_not_begun_any_more():
     )
     theirs.close()
     assert begun == []
+
+
+def test_what_is_asked_again_too_late_is_not_begun():
+    """Its client may have given up, and given the lock back by another writer: nobody would know of the one it got."""
+    ours, theirs = socket.socketpair()
+    asked = [(1, "p", Again("late", 0.0)), (2, "p", Again("in time", time.monotonic() + 60)), (3, "p", "first")]
+    ours.sendall(line(asked))
+    ours.shutdown(socket.SHUT_WR)
+    write = writer_process.Grouped("p", lambda _, items: [item.upper() for item in items])
+    writer_process.drain(theirs, lambda _: nullcontext(), {"p": write}, lambda: 7)
+    theirs.close()
+    with ours:
+        [(_, [(one, refused)]), (_, told)] = Frames().add(ours.recv(65536))
+    assert (one, refused.status) == (1, 503)
+    assert told == [(2, "IN TIME"), (3, "FIRST")]
 
 
 def test_the_writers_program_needs_no_web_framework():

@@ -140,7 +140,8 @@ def success(reply: Reply, *, trace_id: str, request: str) -> Answer:
 def answer_for(error: BaseException, *, trace_id: str, request: str) -> Answer:
     """The envelope of anything that went wrong: a refusal, a database that cannot be written, a bug."""
     refusal = refusal_of(error)
-    refused(refusal.status, refusal.tag, refusal.message, trace_id=trace_id, request=request)
+    crash = str((refusal.context or {}).get("crash", ""))
+    refused(refusal.status, refusal.tag, refusal.message, trace_id=trace_id, request=request, crash=crash)
     body = Envelope(
         success=False,
         status=refusal.status,

@@ -27,9 +27,13 @@ log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 LOGGED = 500  # characters of a text that a client may have chosen
 
 
-def refused(status: int, tag: str, because: str, *, trace_id: str, request: str) -> None:
-    """Log a refusal under the trace id that its client prints, so that whoever is shown one can look up why."""
+def refused(status: int, tag: str, because: str, *, trace_id: str, request: str, crash: str = "") -> None:
+    """Log a refusal under the trace id that its client prints, so that whoever is shown one can look up why.
+
+    `crash` is the trace id of the lines that another process of ours wrote about it.
+    """
     facts = {"status": status, "tag": str(tag), "because": because[:LOGGED], "request": request[:LOGGED]}
+    facts |= {"crash": crash} if crash else {}
     log.info("request.refused", **facts, trace_id=trace_id)
 
 

@@ -10,13 +10,16 @@ import pickle
 import select
 import socket
 import subprocess
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from sonde.server.kernel.grouped import BATCH, Begin, Grouped, answers
 from sonde.server.kernel.http import RefusedError, refusal_of
-from sonde.server.kernel.log import log
+from sonde.server.kernel.ids import new_trace_id
+from sonde.server.kernel.log import log, retraced
 from sonde.wire.envelope import ErrorTag
 
 A = TypeVar("A")
@@ -26,11 +29,20 @@ CHUNK = 1 << 20  # bytes read at a time
 ROOM = 4 << 20  # bytes that a writer may be behind before the loop has to wait for it; the system may give less
 SOME = 16  # that are worth a frame while the loop is still reading others
 PRESSED = 16  # waiting for one writer, so that another is worth its memory
+AGAIN = 10.0  # seconds in which a new writer may do what the last one was asked: then its client may have given up
 PATIENCE = 30.0  # seconds that a writer gets to finish when the server ends
 
 Asked = tuple[int, str, Any]  # a number for the answer, the write's crash point, the item
 Waits = tuple["asyncio.Future[Any]", Grouped[Any, Any], Any]  # for the answer, of which write, to which item
 Start = Callable[[socket.socket], "subprocess.Popen[bytes]"]  # runs a writer on that end of a socket pair
+
+
+@dataclass(frozen=True)
+class Again:
+    """An item that another writer died with; it is not begun after `until`, by the clock that all processes share."""
+
+    item: Any
+    until: float
 
 
 class Frames:
@@ -168,7 +180,7 @@ class WriterProcess(asyncio.Protocol):
             if again and number not in self._asked_again and write.again(item):
                 self._asked_again.add(number)
                 self._waiting[number] = future, write, item
-                self._tick.append((number, write.point, item))
+                self._tick.append((number, write.point, Again(item, time.monotonic() + AGAIN)))
                 continue
             self._asked_again.discard(number)
             future.set_exception(gone())
@@ -253,12 +265,24 @@ def drain(
             if not data:
                 break
             asked.extend(one for frame in frames.add(data) for one in frame)
-        for point, mine in _by_point(asked).items():
+        if late := _late(asked):
+            channel.sendall(b"".join(framed((clock(), [(number, gone()) for number in late]))))
+        for point, mine in _by_point([one for one in asked if one[0] not in late]).items():
             if not here():
                 return
-            told = answers(begin, writes[point], [item for _, _, item in mine])
+            told = answers(begin, writes[point], [_item(one) for one in mine])
             numbers = [number for number, _, _ in mine]
             channel.sendall(b"".join(framed((clock(), list(zip(numbers, map(_sendable, told), strict=True))))))
+
+
+def _late(asked: Sequence[Asked]) -> list[int]:
+    now = time.monotonic()
+    return [number for number, _, item in asked if isinstance(item, Again) and now > item.until]
+
+
+def _item(asked: Asked) -> Any:
+    item = asked[2]
+    return item.item if isinstance(item, Again) else item
 
 
 def _presence(channel: socket.socket) -> Callable[[], bool]:
@@ -277,4 +301,11 @@ def _by_point(asked: Sequence[Asked]) -> dict[str, list[Asked]]:
 
 def _sendable(answer: Any) -> Any:
     """An error as the answer to its request: what it was is logged here, where it happened."""
-    return refusal_of(answer) if isinstance(answer, Exception) else answer
+    if not isinstance(answer, Exception) or isinstance(answer, RefusedError):
+        return answer
+    crash = new_trace_id()
+    retraced(crash)  # the trace id of the request stayed with the server: its line names this one
+    refusal = refusal_of(answer)
+    if refusal.status >= 500:
+        refusal.context = {"crash": crash}
+    return refusal

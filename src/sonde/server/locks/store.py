@@ -336,9 +336,13 @@ def ended_by(tx: Tx, of: Iterable[LockRow]) -> dict[Name, str]:
     return {(row.repository_id, row.instance): row.holder_id for row in found}
 
 
+_ENDED_FIRST = case((lock_events.c.kind.in_(GRANTS), 1), else_=0)  # ids of one millisecond are in no order
+
+
 def history(tx: Tx, limit: int) -> Sequence[Row[Any]]:
     """The newest events of all keys."""
-    return tx.all(select(lock_events).order_by(lock_events.c.at.desc(), lock_events.c.id.desc()).limit(limit))
+    order = (lock_events.c.at.desc(), lock_events.c.fence.desc(), _ENDED_FIRST, lock_events.c.id.desc())
+    return tx.all(select(lock_events).order_by(*order).limit(limit))
 
 
 def lapsed(tx: Tx, limit: int) -> list[LockRow]:
@@ -350,5 +354,9 @@ def lapsed(tx: Tx, limit: int) -> list[LockRow]:
 def history_of(tx: Tx, repository_id: str, instance: str, limit: int) -> Sequence[Row[Any]]:
     """The newest events of one key."""
     mine = (lock_events.c.repository_id == repository_id, lock_events.c.instance == instance)
-    newest = select(lock_events).where(*mine).order_by(lock_events.c.fence.desc(), lock_events.c.id.desc())
+    newest = (
+        select(lock_events)
+        .where(*mine)
+        .order_by(lock_events.c.fence.desc(), lock_events.c.at.desc(), _ENDED_FIRST, lock_events.c.id.desc())
+    )
     return tx.all(newest.limit(limit))
