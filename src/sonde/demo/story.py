@@ -57,6 +57,7 @@ def set_up(told: Told) -> None:
 
 
 def open_pull_request(told: Told) -> None:
+    """octo-dev pushes a branch and opens the pull request."""
     scene, change = told.scene, sample.change()
     scene.github.commit(scene.repository(), change.branch, change.files, author="octo-dev", message=change.title)
     told.pull = scene.github.open_pull_request(
@@ -73,6 +74,7 @@ def plan(told: Told) -> None:
 
 
 def lock(told: Told) -> None:
+    """Ada takes the lock, and Grace is refused with Ada's message. Raises StuckError otherwise."""
     component, stack = LOCKED
     taken = told.scene.sonde("ada", "pro", "lock", component, "-s", stack, "-t", "3600", "-m", LOCK_MESSAGE)
     if taken.code:
@@ -86,6 +88,7 @@ def lock(told: Told) -> None:
 
 
 def merge(told: Told) -> None:
+    """octo-dev merges, and the dispatch of what Ada has locked waits."""
     assert told.pull is not None  # noqa: S101 - an earlier step opened it
     told.merge_sha = told.scene.github.merge(told.pull, sender="octo-dev")
     told.say(f"octo-dev merges #{told.number} as {told.merge_sha[:12]}")
@@ -98,6 +101,7 @@ def merge(told: Told) -> None:
 
 
 def unlock(told: Told) -> None:
+    """Ada releases the lock, unless it is to be kept."""
     component, stack = LOCKED
     if told.keep_lock:
         told.say("nobody unlocks (--keep-lock)")
@@ -109,6 +113,7 @@ def unlock(told: Told) -> None:
 
 
 def apply(told: Told) -> None:
+    """Everything is applied in order. Raises StuckError where an instance is not in sync then."""
     _until_concluded(told, "merged", told.merge_sha)
     applied = {f"{item['stack']}/{item['component']}" for item in _dispatches(told, "merged")}
     statuses = {

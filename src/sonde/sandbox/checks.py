@@ -106,6 +106,7 @@ class Checks(Releases):
             self.emit("check_run", "requested_action", of, sender, body)
 
     def check_runs(self, repository: str | Repository, sha: str, *, name: str | None = None) -> list[CheckRun]:
+        """Check runs at a commit, oldest first; only those of `name` if given."""
         of = self.repository(repository)
         return [
             check
@@ -114,6 +115,7 @@ class Checks(Releases):
         ]
 
     def create_comment(self, of: Repository, number: int, body: str, *, author: str) -> Comment:
+        """Comment on an issue or pull request; Refused 422 for an empty or too long body."""
         with self.change():
             self._validate_comment(body)
             now = self.time()
@@ -124,6 +126,7 @@ class Checks(Releases):
             return comment
 
     def update_comment(self, comment: Comment, body: str) -> Comment:
+        """Change the text of a comment; Refused 422 as `create_comment`."""
         with self.change():
             self._validate_comment(body)
             before, comment.body, comment.updated_at = comment.body, body, self.time()

@@ -91,6 +91,7 @@ class Faults:
             self._webhooks.clear()
 
     def take_api(self, method: str, path: str) -> ApiFault | None:
+        """The fault that hits this request, if a button was pressed for it; it is used up by one."""
         with self._lock:
             for fault in self._api:
                 if fault.method in ("*", method) and fnmatchcase(path, fault.path):
@@ -98,6 +99,7 @@ class Faults:
             return None
 
     def take_webhook(self, delivery: Delivery) -> WebhookFault | None:
+        """The fault that hits this delivery, if a button was pressed for it; it is used up by one."""
         names = (delivery.event, f"{delivery.event}.{delivery.action}")
         with self._lock:
             for fault in self._webhooks:

@@ -51,6 +51,7 @@ def _environment() -> dict[str, str]:
 def run(
     repository: Path, *arguments: str, stdin: bytes = b"", check: bool = True, index: Path | None = None
 ) -> subprocess.CompletedProcess[bytes]:
+    """Run git on a bare repository. Raises GitError with git's words where it fails, unless `check` is False."""
     # safe.bareRepository and ownership checks do not apply: the repositories are our own
     command = ["git", "--git-dir", str(repository), *arguments]
     environment = _environment() | ({"GIT_INDEX_FILE": str(index)} if index else {})
@@ -65,6 +66,7 @@ def text(repository: Path, *arguments: str) -> str:
 
 
 def init(repository: Path, default_branch: str) -> None:
+    """Make a bare repository that serves fetches by id, and pushes, over HTTP."""
     repository.mkdir(parents=True, exist_ok=True)
     run(repository, "init", "--quiet", "--bare", "--initial-branch", default_branch, str(repository))
     # clients may fetch any commit by its id, and pushes from work trees are allowed, both as on GitHub
@@ -167,6 +169,7 @@ def merge_tree(repository: Path, base: str, head: str) -> str | None:
 
 
 def commit_tree(repository: Path, tree: str, parents: list[str], *, message: str, author: str, when: datetime) -> str:
+    """Write a commit of a tree; `author` is `NAME <EMAIL>`. Returns its SHA."""
     name, _, email = author.rstrip(">").partition(" <")
     seconds = f"{int(when.timestamp())} +0000"
     body = f"tree {tree}\n" + "".join(f"parent {parent}\n" for parent in parents)

@@ -19,10 +19,12 @@ REALM = {"www-authenticate": 'Basic realm="GitHub"', "content-type": "text/plain
 
 
 def serves(path: str) -> bool:
+    """Whether a path is one of git's over HTTP: `/OWNER/NAME.git/…`."""
     return PLACE.fullmatch(path) is not None
 
 
 def answer(world: World, request: Request) -> Reply:
+    """Fetch or push by git itself: 404 for an unknown repository, 401 without a token that may. A push tells its webhooks."""
     found = PLACE.fullmatch(request.path)
     assert found is not None  # noqa: S101 - the caller asked `serves`
     pushes = "git-receive-pack" in (found["what"], request.query.get("service"))
@@ -45,6 +47,7 @@ def answer(world: World, request: Request) -> Reply:
 
 
 def password(headers: Mapping[str, str]) -> str:
+    """The token of a request: the password of Basic, or what stands behind another scheme; empty if unreadable."""
     scheme, _, value = headers.get("authorization", "").partition(" ")
     if scheme.lower() != "basic":
         return value

@@ -19,6 +19,7 @@ def signature(secret: str, body: bytes) -> str:
 
 
 def headers(world: State, delivery: Delivery, body: bytes) -> dict[str, str]:
+    """The headers of one delivery as GitHub sends them (GitHub docs, "Webhook events and payloads", Delivery headers)."""
     app = world.records.app
     return {
         "Accept": "*/*",
@@ -74,6 +75,7 @@ class Hooks(State):
         installation_id: int | None,
         repository_id: int | None = None,
     ) -> Delivery:
+        """Keep a webhook with its body on disk, and give it to the courier."""
         guid = self.ids.guid()
         self.body_file(guid).write_text(json.dumps(payload, separators=(",", ":")))
         delivery = Delivery(

@@ -85,6 +85,7 @@ class Pulls(Pushes):
         return number
 
     def close(self, pull: PullRequest, *, sender: str | None = None) -> PullRequest:
+        """Close without merging; Refused 422 unless it is open."""
         with self.change():
             self._must_be(pull, "open")
             pull.state, pull.closed_at = "closed", self.time()
@@ -92,6 +93,7 @@ class Pulls(Pushes):
             return pull
 
     def reopen(self, pull: PullRequest, *, sender: str | None = None) -> PullRequest:
+        """Open again what was closed; Refused 422 where it was merged."""
         with self.change():
             self._must_be(pull, "closed")
             if pull.merged_at:

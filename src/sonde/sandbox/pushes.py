@@ -20,6 +20,7 @@ class Pushes(Runs):
         return f"{self.account(login).id}+{login}@users.noreply.github.com"
 
     def pushed(self, of: Repository, branch: str, before: str | None, after: str, sender: str) -> None:
+        """What follows a push that moved a branch: the webhook, and the workflows that listen to it. `before` None: the branch is new."""
         ref = f"refs/heads/{branch}"
         payload = self.emit("push", None, of, sender, self._push_body(of, ref, before, after, sender))
         changed = [change.path for change in git.diff(self.bare(of), before, after)] if before else []

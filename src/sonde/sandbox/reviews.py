@@ -39,6 +39,7 @@ class Reviews(Checks):
             return review
 
     def dismiss(self, review: Review) -> Review:
+        """Take a review back; Refused 422 for a mere comment, as GitHub does."""
         with self.change():
             if review.state == "COMMENTED":
                 raise Refused(422, "Can not dismiss a commented pull request review")

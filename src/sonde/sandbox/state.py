@@ -117,6 +117,7 @@ def _build(kind: type[Any], row: dict[str, Any]) -> Any:
 
 
 def read_records(text: str) -> Records:
+    """The records of a `state.json`; fields that this version does not know are dropped."""
     document = json.loads(text)
     tables = {
         name: {key(index): _build(kind, row) for index, row in document.get(name, {}).items()}

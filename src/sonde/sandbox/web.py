@@ -61,6 +61,7 @@ class Web:
         await _send(send, reply, self.world)
 
     def answer(self, request: Request) -> Reply:
+        """One request of any kind: API, OIDC issuer, token mint, git. What is none of these is 404 and kept in `unknown_requests`."""
         path = request.path
         if path.startswith(f"{API_ROOT}/") or path == GRAPHQL:
             return self.api.answer(replace(request, path=path.removeprefix(API_ROOT).removeprefix("/api")))

@@ -35,6 +35,7 @@ def load(bare: Path, sha: str, path: str) -> File | None:
 
 
 def load_all(bare: Path, sha: str) -> list[File]:
+    """Every workflow file at a commit; one that cannot be parsed says why."""
     entries = git.listing(bare, sha, FOLDER) or ()
     return [
         _parsed(f"{FOLDER}/{entry.path}", git.blob(bare, entry.sha).decode(errors="replace"))

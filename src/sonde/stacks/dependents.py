@@ -150,6 +150,7 @@ def context_parts(sections: Section) -> dict[str, str]:
 
 
 def matches(edge: Edge, target: Target, instance: "Instance") -> bool:
+    """Whether an edge of `instance` points at `target`: in the named stack, else in its own; a legacy edge by context (stacks.md §8.3)."""
     if edge.stack or not (edge.legacy and edge.parts):
         if target.stack != (edge.stack or instance.stack):
             return False

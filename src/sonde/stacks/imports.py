@@ -37,6 +37,7 @@ class Earlier:
     before: "Earlier | None" = None
 
     def merged(self, strategy: str) -> Section:
+        """The sections of all of them that an import path may use, later imports winning."""
         parts: list[Section] = []
         node: Earlier | None = self
         while node:

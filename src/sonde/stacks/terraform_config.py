@@ -48,6 +48,7 @@ def load(tree: Tree, folder: str, component: str, sections: Section) -> Section 
 
 
 def empty(folder: str) -> Section:
+    """A component without any .tf file, in the shape of `load`."""
     return {
         "path": folder,
         "variables": {},

@@ -7,6 +7,7 @@ from sonde.gotemplate.values import type_name
 
 
 def deep_equal(first: Any, second: Any) -> bool:
+    """Equal in Go type and in value, down to every part; a nil slice is not an empty one."""
     if first is None or second is None:
         return first is second
     if type_name(first) != type_name(second):

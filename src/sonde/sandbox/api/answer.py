@@ -34,6 +34,7 @@ class Budget:
     used: int = 0
 
     def headers(self) -> dict[str, str]:
+        """As the headers of a reply."""
         return {
             "x-ratelimit-limit": str(self.limit),
             "x-ratelimit-remaining": str(max(0, self.limit - self.used)),
@@ -53,6 +54,7 @@ class Api:
         self._public_key = read_rsa_key(world.app_key_file).public_key()
 
     def answer(self, request: Request) -> Reply:
+        """The reply of a request, after or instead of the fault that was pressed for it."""
         route, params = match(request)
         with self.world.changed:
             self.world.counters["request", request.method, route.path if route else request.path] += 1

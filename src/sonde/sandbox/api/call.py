@@ -108,6 +108,7 @@ def sender_of(world: World, token: Token) -> str:
 
 
 def reaches(world: World, token: Token, repository: Repository) -> bool:
+    """Whether a token may see a repository: a person with write access, a job's or an installation's token for it."""
     if token.login is not None:
         return repository.permissions.get(token.login, "none") in ("admin", "maintain", "write")
     if token.repository_ids is not None:

@@ -61,6 +61,7 @@ class Repository:
         return {_path(name): facts.decode() for facts, _, name in lines}
 
     def run(self, *command: str) -> subprocess.CompletedProcess[bytes]:
+        """Run git in the checkout, and note what it said for the cache of answers. Raises nothing for an exit code."""
         whole = ["git", "-C", self.root, *command]
         with watching.known_program():
             done = subprocess.run(whole, env=watching.plain(self.env), capture_output=True, check=False)
