@@ -52,7 +52,7 @@ def assert_once(told):
 def test_a_server_killed_at_a_point_dispatches_comments_and_checks_once(story, point):
     told = story(crash_at=[point])
     told.run()
-    assert told.exits == [-SIGKILL], (told.folder / "serve.log").read_text()[:6000]
+    assert told.exits == [-SIGKILL], told.log()[:6000]
     assert_once(told)
 
 

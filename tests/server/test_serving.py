@@ -9,7 +9,7 @@ import urllib.error
 import urllib.request
 
 import pytest
-from processes import ask, running
+from processes import ask, running, started
 from sqlalchemy import text
 from twins import TOKEN, fill, new_database
 
@@ -90,7 +90,7 @@ def test_a_server_without_an_app_serves_locks_says_what_is_missing_and_stops_whe
     url = new_database(kind, tmp_path)
     if url is None:
         pytest.skip("no PostgreSQL binaries were found")
-    with running(DATABASE_URL=url) as (process, address, said):
+    with running(DATABASE_URL=url, begin=started) as (process, address, said):
         assert "need SONDE_GITHUB_APP_ID, SONDE_GITHUB_APP_PRIVATE_KEY_FILE, SONDE_GITHUB_WEBHOOK_SECRET" in said
         db = Database(url)
         fill(db)
@@ -107,7 +107,7 @@ def test_a_request_that_is_under_way_at_sigterm_is_finished(tmp_path):
     db = Database(url)
     fill(db)
     body = json.dumps({"key": "acme/infra/dev/slow"}).encode()
-    with running(DATABASE_URL=url) as (process, address, _):
+    with running(DATABASE_URL=url, begin=started) as (process, address, _):
         with socket.create_connection(("127.0.0.1", int(address.rpartition(":")[2])), timeout=20) as line:
             head = f"POST /api/v1/locks HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\nContent-Length: {len(body)}\r\n\r\n"
             line.sendall(head.encode() + body[:5])
