@@ -6,10 +6,11 @@ import shlex
 import click
 import pytest
 
-from sonde.cli import errors, pro
+from sonde.cli import describe, errors, listing, pro, validate
 from sonde.main import cli
 
-COMMANDS = ["describe affected", "list instances", *(f"pro {name}" for name in pro.COMMANDS)]
+GROUPS = {"pro": pro, "describe": describe, "list": listing, "validate": validate}
+COMMANDS = ["version", *(f"{group} {name}" for group, module in GROUPS.items() for name in module.COMMANDS)]
 
 
 def found(words):
@@ -30,6 +31,7 @@ def test_every_example_is_a_call_that_its_command_understands(name):
     command, _ = found(name.split())
     lines = examples(command)
     assert lines
+    assert "Exit codes: 0 " in command.epilog or name == "pro with-lock"
     for line in lines:
         words = shlex.split(line[line.index("sonde ") :], comments=True)[1:]
         called, rest = found(words)

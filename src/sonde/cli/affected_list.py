@@ -8,7 +8,7 @@ import click
 from sonde.cli import affected_base, affected_question, process, tables
 from sonde.cli.affected_question import Answer, Question
 from sonde.cli.describe_stacks import function_flags
-from sonde.cli.options import flags_of, global_flags
+from sonde.cli.options import examples, flags_of, global_flags
 from sonde.cli.tables import Column
 from sonde.stacks import rows
 from sonde.stacks.affected.items import View
@@ -33,7 +33,14 @@ TEXTS = (
 )
 
 
-@click.command(name="affected")
+@click.command(
+    name="affected",
+    epilog=examples(
+        "sonde list affected --base main",
+        "sonde list affected --base main --include-dependents --format json",
+        codes="0 listed; 1 wrong manifests or usage; 128 no such base.",
+    ),
+)
 @affected_question.affected_flags
 @click.option("-f", "--format", "form", default=None, help="table, json, yaml, csv or tsv.")
 @click.option("--columns", multiple=True, help="Columns, as Name={{ .field }}.")

@@ -9,7 +9,7 @@ import click
 
 from sonde.cli import inventory, printing, process
 from sonde.cli.errors import CliError
-from sonde.cli.options import flags_of, global_flags
+from sonde.cli.options import examples, flags_of, global_flags
 from sonde.stacks.cache import watching
 from sonde.stacks.config import Config
 from sonde.stacks.engine import Engine, Options
@@ -58,7 +58,14 @@ def options_of(engine_defaults: str, given: Mapping[str, Any], **filters: Any) -
     )
 
 
-@click.command(name="stacks")
+@click.command(
+    name="stacks",
+    epilog=examples(
+        "sonde describe stacks",
+        "sonde describe stacks -s prod --sections vars,settings --format json",
+        codes="0 shown; 1 wrong manifests or usage.",
+    ),
+)
 @click.option("-s", "--stack", default="", help="Only this stack: its name, or its manifest's path.")
 @click.option("--components", multiple=True, help="Only these components.")
 @click.option("--component-types", multiple=True, help="Only these types.")
@@ -107,7 +114,14 @@ def _having(components: dict[str, Any], sections: tuple[str, ...]) -> dict[str, 
     return {name: part for name, part in cut.items() if part}
 
 
-@click.command(name="component")
+@click.command(
+    name="component",
+    epilog=examples(
+        "sonde describe component vpc -s prod",
+        "sonde describe component vpc -s prod --query .vars",
+        codes="0 shown; 1 wrong manifests or usage, or no such component in the stack.",
+    ),
+)
 @click.argument("name", metavar="COMPONENT")
 @click.option("-s", "--stack", default="", help="The stack: its name, or its manifest's path.")
 @click.option("-f", "--format", "form", default=None, help="yaml or json.")
@@ -140,7 +154,14 @@ def component(ctx: click.Context, /, **given: Any) -> None:
     inventory.summary(engine, options, world)
 
 
-@click.command(name="config")
+@click.command(
+    name="config",
+    epilog=examples(
+        "sonde describe config",
+        "sonde describe config --query .stacks --format yaml",
+        codes="0 shown; 1 a wrong atmos.yaml.",
+    ),
+)
 @click.option("-f", "--format", "form", default="json", help="json or yaml.")
 @click.option("-q", "--query", default="", help="A yq expression over the result.")
 @global_flags
@@ -153,7 +174,14 @@ def config(ctx: click.Context, /, **given: Any) -> None:
     write(configuration.as_described(loaded), given["form"], None, given["query"])
 
 
-@click.command(name="dependents")
+@click.command(
+    name="dependents",
+    epilog=examples(
+        "sonde describe dependents vpc -s prod",
+        "sonde describe dependents vpc -s prod --format yaml --file dependents.yaml",
+        codes="0 shown; 1 wrong manifests or usage, or no such component in the stack.",
+    ),
+)
 @click.argument("name", metavar="COMPONENT")
 @click.option("-s", "--stack", default="", help="The component's stack.")
 @click.option("-f", "--format", "form", default="json", help="json or yaml.")

@@ -9,7 +9,7 @@ import click
 from sonde.cli import inventory, process
 from sonde.cli.describe_stacks import write
 from sonde.cli.errors import CliError
-from sonde.cli.options import flags_of, global_flags
+from sonde.cli.options import examples, flags_of, global_flags
 from sonde.stacks.errors import StacksError
 from sonde.stacks.goyaml import load_mapping
 
@@ -17,7 +17,14 @@ FORMATS = ("yaml", "json")
 OUTPUTS = ("list", "map", "all")
 
 
-@click.command(name="workflows")
+@click.command(
+    name="workflows",
+    epilog=examples(
+        "sonde describe workflows",
+        "sonde describe workflows --output all --format json",
+        codes="0 shown; 1 a wrong workflow file.",
+    ),
+)
 @click.option("-f", "--format", "form", default="yaml", help="yaml or json.")
 @click.option("-o", "--output", default="list", help="list, map or all: names by file, or all that the files say.")
 @click.option("-q", "--query", default="", help="A yq expression over the result.")

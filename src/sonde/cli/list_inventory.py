@@ -140,7 +140,14 @@ def _form(config: Config, given: Mapping[str, Any], kind: tables.Kind) -> str:
     return str(given["form"] or config.get(kind.format_at) or "")
 
 
-@click.command(name="stacks")
+@click.command(
+    name="stacks",
+    epilog=examples(
+        "sonde list stacks",
+        "sonde list stacks -c vpc --format json",
+        codes="0 listed; 1 wrong manifests or usage.",
+    ),
+)
 @click.option("-c", "--component", default="", help="Only stacks with this component.")
 @click.option("--provenance", is_flag=True, hidden=True)
 @list_flags
@@ -172,7 +179,14 @@ def stacks(ctx: click.Context, /, **given: Any) -> None:
         _show(chosen, config, given, with_component if component else tables.STACKS)
 
 
-@click.command(name="components")
+@click.command(
+    name="components",
+    epilog=examples(
+        "sonde list components -s prod",
+        "sonde list components --type all --format csv",
+        codes="0 listed; 1 wrong manifests or usage.",
+    ),
+)
 @click.option("-s", "--stack", default="", help="Only in stacks that match this pattern.")
 @click.option("-t", "--type", "kind", default="", help="real, abstract or all.")
 @click.option("--abstract", is_flag=True, hidden=True)  # without effect, as in the Go CLI: `--type all` lists them too

@@ -38,7 +38,9 @@ READ = frozenset(  # of the variables that begin so; any other is a mistake
     name="config",
     help="Show the settings for the control plane and where each comes from. Secrets are masked.",
     epilog=options.examples(
-        "sonde pro config", "ATMOS_PRO_BASE_URL=https://sonde.example.com sonde pro config --format json"
+        "sonde pro config",
+        "ATMOS_PRO_BASE_URL=https://sonde.example.com sonde pro config --format json",
+        codes="0 shown; 1 a wrong atmos.yaml.",
     ),
 )
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", help="table or json.")

@@ -16,7 +16,11 @@ HEADINGS = ("LOCKED", "HOLDER", "UNTIL", "FENCE", "MESSAGE", "RUN")
 @click.command(
     name="locks",
     help="Show who holds which lock of this repository, until when, and why.",
-    epilog=options.examples("sonde pro locks", "sonde pro locks --all --format json | jq '.[].key'"),
+    epilog=options.examples(
+        "sonde pro locks",
+        "sonde pro locks --all --format json | jq '.[].key'",
+        codes="0 shown; 1 refused, or no answer.",
+    ),
 )
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", help="table or json.")
 @click.option("--all", "everything", is_flag=True, help="Also those that have ended.")

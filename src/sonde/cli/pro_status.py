@@ -20,7 +20,10 @@ HEADINGS = ("STACK", "COMPONENT", "STATUS", "LAST COMMAND", "EXIT CODE", "LAST R
     name="status",
     help="Show the status of this repository's instances.\n\nWith --pull, how far a pull request is and why it waits.",
     epilog=options.examples(
-        "sonde pro status", "sonde pro status vpc -s prod --format json", "sonde pro status --pull 41"
+        "sonde pro status",
+        "sonde pro status vpc -s prod --format json",
+        "sonde pro status --pull 41",
+        codes="0 shown; 1 refused, no answer, or no such instance.",
     ),
 )
 @click.argument("component", required=False, default="")

@@ -46,6 +46,9 @@ For several components:
 
 Flags with one dash, and flags that are not ours, go to Terraform as they are.
 
+Exit codes: Terraform's own; 2 a plan with changes (--upload-status, -detailed-exitcode); with several components 1 where one failed, else 2
+where one has changes; 127 no such tool; 130 interrupted.
+
 Commands: {commands}
 """
 

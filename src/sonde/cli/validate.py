@@ -17,7 +17,14 @@ COMMANDS: Table = {"stacks": ("sonde.cli.validate:stacks", "Check the stack mani
 group = LazyGroup(name="validate", table=COMMANDS, help="Check stack manifests.")
 
 
-@click.command(name="stacks")
+@click.command(
+    name="stacks",
+    epilog=options.examples(
+        "sonde validate stacks",
+        "sonde validate stacks --affected --base main",
+        codes="0 all are right; 1 at least one is not.",
+    ),
+)
 @click.option("--schemas-atmos-manifest", default="", help="JSON schema to check against, instead of the built-in one.")
 @click.option("--exclude", multiple=True, help="Do not check these paths of the repository (a glob; repeatable).")
 @click.option("--affected", is_flag=True, help="Check only the files that changed since the merge base.")

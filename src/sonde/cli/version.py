@@ -28,7 +28,9 @@ FORMATS: Mapping[str, Callable[[Mapping[str, str]], str]] = {"json": _json, "yam
 @click.command(
     name="version",
     help="Show the version. As JSON or YAML `version` is that of the compatible Go CLI, and `sonde` ours.",
-    epilog=options.examples("sonde version", "sonde version --format json | jq -r .sonde"),
+    epilog=options.examples(
+        "sonde version", "sonde version --format json | jq -r .sonde", codes="0 shown; 1 wrong usage."
+    ),
 )
 @click.option("--format", "form", type=click.Choice(list(FORMATS)), help="json or yaml, for scripts.")
 @options.global_flags
