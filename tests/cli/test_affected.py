@@ -338,3 +338,46 @@ def test_a_password_on_the_command_line_is_refused(sonde):
     done = sonde("describe", "affected", "--base", "main", "--ssh-key", "k", "--ssh-key-password", "p")
     assert done.returncode == 1
     assert "ssh-add" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("where", "env", "path"),
+    [
+        ([], {}, "components/terraform/vpc"),
+        (["-C", "stacks"], {}, "{root}/components/terraform/vpc"),
+        (["-C", "stacks"], {"ATMOS_BASE_PATH": ".."}, "../components/terraform/vpc"),
+        (["--base-path", "{root}"], {}, "{root}/components/terraform/vpc"),
+    ],
+)
+def test_a_components_folder_is_told_by_the_base_path_as_it_was_given(sonde, change, checkout, where, env, path):
+    change({"stacks/dev.yaml": BIGGER})
+    argv = [word.format(root=checkout) for word in where]
+    (item,) = items(sonde("describe", "affected", "--base", "main", *argv, env=env))
+    assert item["component_path"] == path.format(root=checkout)
+
+
+def test_of_several_flags_that_name_the_base_sha_counts_then_base(sonde, change):
+    change({"stacks/dev.yaml": BIGGER})
+    for argv, found in ((["--base", "HEAD", "--sha", "main"], 1), (["--ref", "main", "--base", "HEAD"], 0)):
+        assert len(items(sonde("describe", "affected", *argv))) == found
+
+
+def test_a_reference_that_cannot_be_fetched_is_told_in_gits_words(sonde, change, git, tmp_path):
+    change({"stacks/dev.yaml": BIGGER})
+    git("remote", "set-url", "origin", "http://user:hush@127.0.0.1:1/acme/infra.git")
+    done = sonde("describe", "affected", "--base", "main", "--clone-target-ref")
+    assert done.returncode == 1
+    assert "main cannot be fetched from origin" in done.stderr
+    assert "127.0.0.1" in done.stderr
+    assert "hush" not in done.stderr
+
+
+def test_what_is_uploaded_is_shown_as_yaml_in_the_order_of_the_answer(sonde, change, plane):
+    change({"stacks/dev.yaml": BIGGER})
+    done = sonde("describe", "affected", "--base", "main", "--upload", "--verbose", "--format", "yaml")
+    names = [line.strip(" -").partition(":")[0] for line in done.stdout.splitlines() if line[:2] in ("- ", "  ")]
+    assert names[:7] == [
+        *("component", "component_type", "component_path", "stack", "stack_slug"),
+        *("affected", "affected_all"),
+    ]
+    assert len(plane.seen) == 1

@@ -249,3 +249,9 @@ def test_dependents_in_yaml_have_empty_parts_and_no_nulls(sonde):
 
 def test_a_query_meets_the_keys_of_maps_sorted(sonde):
     assert sonde("describe", "stacks", "-q", ".dev.components.terraform | keys").stdout == "- app\n- base\n- vpc\n"
+
+
+def test_a_flag_wins_over_the_variable_that_uploads(sonde):
+    env = {"ATMOS_UPLOAD": "true", "ATMOS_PRO_TOKEN": "x", "ATMOS_PRO_BASE_URL": "ftp://plane.test"}
+    assert "failed to get local repository" in sonde("list", "instances", code=1, **env).stderr
+    assert sonde("list", "instances", "--upload=false", **env).stderr == ""

@@ -346,3 +346,12 @@ def test_of_two_variables_for_one_setting_the_tools_own_wins(tree):
     assert loaded.get("settings.terminal.theme") == "light"
     assert loaded.get("components.terraform.plugin_cache") is True
     assert loaded.get("settings.GithubToken") == ""
+
+
+def test_a_base_path_that_was_discovered_from_a_folder_below_is_told_as_an_absolute_one(tree):
+    root = tree({"atmos.yaml": "base_path: .\n", "sub/x": ""})
+    assert load(root).get("base_path") == "."
+    assert load(root / "sub").get("base_path") == str(root)
+    assert load(root / "sub").base_path == root
+    assert load(root / "sub", ATMOS_BASE_PATH="..").get("base_path") == ".."
+    assert load(root / "sub", ATMOS_GIT_ROOT_BASEPATH="false").get("base_path") == "."

@@ -8,8 +8,10 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
+from sonde.cli import shown
 from sonde.cli.errors import CliError, GitError
 from sonde.stacks.affected.repository import Repository
 
@@ -86,9 +88,16 @@ def explicit(repository: Repository, name: str) -> Base:
 
 def from_remote(repository: Repository, name: str) -> Base:
     """The base as the remote has it now (`--clone-target-ref`); its default branch where no name is given."""
-    done = _fetch(repository, "--depth=1" if _is_shallow(repository) else "", name or "HEAD")
-    if not done:
-        raise not_found(name or "HEAD of origin")
+    wanted = name or "HEAD"
+    done = _fetched_with_words(repository, "--depth=1" if _is_shallow(repository) else "", wanted)
+    if done.returncode:
+        said = shown.address(done.stderr.decode(errors="replace").strip())
+        raise GitError(
+            f"{wanted} cannot be fetched from origin\n\n{said}",
+            hints=[
+                "Is that its name on the remote, and may this job read the remote? Or compare with what is here: --base"
+            ],
+        )
     return Base(_known(repository, "FETCH_HEAD"), _head(repository))
 
 
@@ -270,12 +279,16 @@ def _refspec(branch: str) -> str:
 
 
 def _fetch(repository: Repository, *arguments: str) -> bool:
+    return _fetched_with_words(repository, *arguments).returncode == 0
+
+
+def _fetched_with_words(repository: Repository, *arguments: str) -> CompletedProcess[bytes]:
     quiet = {"GIT_TERMINAL_PROMPT": "0"}
     command = [each for each in arguments if each]
     options = [each for each in command if each.startswith("--")]
     names = [each for each in command if not each.startswith("--")]
     with_prompt_off = Repository(repository.root, {**repository.env, **quiet})
-    return with_prompt_off.run("fetch", "--quiet", "--no-tags", *options, "origin", *names).returncode == 0
+    return with_prompt_off.run("fetch", "--quiet", "--no-tags", *options, "origin", *names)
 
 
 def _is_shallow(repository: Repository) -> bool:

@@ -12,6 +12,7 @@ from sonde.cli.process import Process
 from sonde.stacks.yamldump import Struct
 
 FORMATS = ("json", "yaml", "matrix")
+FIRST = ("component", "component_type", "component_path", "stack", "stack_slug")
 MATRIX_FIELDS = ("stack", "component", "component_path", "component_type")
 
 
@@ -82,6 +83,7 @@ def as_uploaded(item: Mapping[str, Any]) -> Struct:
 
 
 def _in_order(item: Mapping[str, Any]) -> Struct:
-    found = Struct(item)
+    """The fields as `describe affected` orders them."""
+    found = Struct({name: item[name] for name in FIRST} | dict(item))
     found["dependents"] = [_in_order(each) for each in item["dependents"]]
     return found

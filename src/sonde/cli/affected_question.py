@@ -226,7 +226,7 @@ def _commit(question: Question, event: Event | None) -> Compared:
 
 def _base(question: Question, event: Event | None) -> Base:
     repository, given = question.repository, question.given
-    named = given["base"] or given["sha"] or given["ref"]
+    named = given["sha"] or given["base"] or given["ref"]
     if given["clone_target_ref"]:
         return affected_base.from_remote(repository, named)
     if named:

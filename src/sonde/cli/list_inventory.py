@@ -225,7 +225,9 @@ def components(ctx: click.Context, /, **given: Any) -> None:
 @click.option("-s", "--stack", default="", help="Only in stacks that match this pattern.")
 @click.option("--filter", "predicate", default="", help="A yq predicate over the rows.")
 @click.option("-q", "--query", default="", help="A yq expression; rows for which it gives nothing are left out.")
-@click.option("--upload", is_flag=True, help="Send all instances to the control plane.")
+@click.option(
+    "--upload", type=bool, is_flag=False, flag_value=True, default=None, help="Send all instances to the control plane."
+)
 @click.option("--delimiter", default="", help="Delimiter of csv and tsv.")
 @click.option("--output-file", default="", help="Where the matrix format is appended to.")
 @click.option("--max-columns", type=int, default=0, hidden=True)
@@ -237,7 +239,9 @@ def instances(ctx: click.Context, /, **given: Any) -> None:
     """List every component in every stack; `--format tree` and `matrix` are formats of their own."""
     world = process.current()
     given = _with_environment(given)
-    uploads = given["upload"] or world.env.get("ATMOS_UPLOAD", "").lower() in ("true", "1", "t")
+    uploads = given["upload"]
+    if uploads is None:
+        uploads = world.env.get("ATMOS_UPLOAD", "").lower() in ("true", "1", "t")
     if uploads:
         _check_upload(given)
     if given["form"] in ("tree", "matrix"):

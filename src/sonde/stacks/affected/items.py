@@ -69,13 +69,15 @@ class View:
         return item
 
     def _component_path(self, instance: Instance) -> str:
-        """The component's folder below the base path; empty for types whose folders are not in the project's table."""
+        """The component's folder, seen from where the base path is as given; empty for types whose folders are not in the project's table."""
         base, folder = self.project.component_paths.get(instance.kind), instance.sections.get("component")
         prefix = section(instance, "metadata").get("component_folder_prefix")
         if base is None or not isinstance(folder, str):
             return ""
         parts = [prefix.strip() if isinstance(prefix, str) else "", folder]
-        return posixpath.normpath(posixpath.join(base, *(part.lstrip("/") for part in parts)))
+        return posixpath.normpath(
+            posixpath.join(self.project.base_path_as_given, base, *(part.lstrip("/") for part in parts))
+        )
 
     def _integrations(self, instance: Instance) -> Section:
         return integrations.names_of(instance.name, instance.stack, instance.sections, self.project.atlantis_templates)

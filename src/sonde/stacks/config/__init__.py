@@ -128,7 +128,14 @@ def load(*, cwd: Path, env: Mapping[str, str], flags: Flags | None = None) -> Co
     raw = decode(merged, ROOT)
     _check(raw)
     base = resolve_base(raw["base_path"], Places(cwd, found.folder, git_root), from_files=base_from_files)
+    if base_from_files and raw["base_path"] in ("", ".") and base == git_root and _is_discovered(search):
+        raw["base_path"] = str(base)
     return _config(raw, found, search, base)
+
+
+def _is_discovered(search: Search) -> bool:
+    """Whether the checkout's root was looked for: then the base path is told as an absolute one (stacks.md §1.2)."""
+    return git_root_wanted(search.env) and not has_local_configuration(search.cwd)
 
 
 def _config(raw: dict[str, Any], found: Found, search: Search, base: Path) -> Config:
