@@ -1,13 +1,19 @@
 """GitHub tokens for private sources around `sonde terraform`: real HTTP, real git, a tool that asks git where it would go."""
 
+import io
 import json
 import os
+import signal
 import stat
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sonde.cli.sts.broker import environment
+from sonde.cli import project as projects
+from sonde.cli.errors import EndedError
+from sonde.cli.process import Process
+from sonde.cli.sts.broker import brokered, environment
 from sonde.cli.sts.tokens import usable
 from sonde.wire.sts import GitHubToken
 
@@ -255,3 +261,18 @@ def test_a_token_that_would_be_more_than_a_token_in_gits_configuration_is_not_us
 
 def test_a_broken_count_of_git_entries_is_counted_anew():
     assert environment({"GIT_CONFIG_COUNT": "x"}, [("a.b", "c")], [])["GIT_CONFIG_KEY_0"] == "a.b"
+
+
+def test_a_signal_while_no_tool_runs_ends_the_tokens_too(project, checkout, plane, tls_plane, pki):
+    plane.says(SESSION, sts(a_token()))
+    tls_plane.says((200, {"value": "jwt"}), (204, b""))
+    env = {"HOME": str(checkout), "GITHUB_ACTIONS": "true", "GITHUB_API_URL": tls_plane.url}
+    env |= {"ATMOS_PRO_BASE_URL": plane.url, "SSL_CERT_FILE": str(pki / "ca.pem")}
+    env |= {"ACTIONS_ID_TOKEN_REQUEST_URL": f"{tls_plane.url}/token", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "ask"}
+    world = Process(env, checkout, io.StringIO(), io.StringIO(), now=time.time, sleep=time.sleep)
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(EndedError) as ended, brokered(projects.load(world, {})):
+        signal.raise_signal(signal.SIGTERM)
+    assert ended.value.exit_code == 143
+    assert [(seen.method, seen.path) for seen in tls_plane.seen][-1] == ("DELETE", "/installation/token")
+    assert signal.getsignal(signal.SIGTERM) == before

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from sonde.cli import signals
 from sonde.cli.errors import CliError
 from sonde.cli.project import Project
 from sonde.cli.sts import integrations, tokens
@@ -21,22 +22,26 @@ Grant = tuple[Integration, tuple[GitHubToken, ...]]
 def brokered(home: Project) -> Iterator[Project]:
     """The project with an environment in which git finds private sources, for as long as it lasts.
 
-    Tokens that are to be revoked are this process's own: they are never shared with another that may still use them.
+    Tokens that are to be revoked are this process's own: they are never shared with another that may still use them. A
+    signal that asks us to end while no tool runs that it is for ends them too.
     """
     grants: list[Grant] = []
     files: list[Path] = []
-    try:
-        for wanted in _wanted(home):
-            grants.append((wanted, _granted(home, wanted)))
-        entries = [entry for grant in grants for entry in _entries(home, grant, files)]
-        minted = [token for _, found in grants for token in found]
-        env = environment(home.process.env, entries, minted)
-        yield home._replace(process=home.process._replace(env=env))
-    finally:
-        for path in files:
-            path.unlink(missing_ok=True)
-        for wanted, found in grants:
-            _revoke(home, wanted, found)
+    with signals.raised():
+        try:
+            for wanted in _wanted(home):
+                with signals.held_back():  # a token that was minted is known before the signal counts
+                    grants.append((wanted, _granted(home, wanted)))
+            entries = [entry for grant in grants for entry in _entries(home, grant, files)]
+            minted = [token for _, found in grants for token in found]
+            env = environment(home.process.env, entries, minted)
+            yield home._replace(process=home.process._replace(env=env))
+        finally:
+            with signals.held_back():
+                for path in files:
+                    path.unlink(missing_ok=True)
+                for wanted, found in grants:
+                    _revoke(home, wanted, found)
 
 
 def _wanted(home: Project) -> list[Integration]:
