@@ -52,6 +52,7 @@ def test_where_only_the_holder_may_release_another_job_is_refused_and_told_who_m
     assert (refused.status, refused.body["errorTag"]) == (409, "LockConflict")
     assert "locks:force" in refused.body["errorMessage"]
     assert "sonde admin lock release" in refused.body["errorMessage"]
+    assert (refused.body["context"]["holder"], refused.body["context"]["fence"]) == ("octo-dev", 1)
     assert unlock(world, token=mine).status == 200
     assert kinds(world) == ["granted", "owner"]
 
@@ -77,7 +78,9 @@ def test_a_row_for_locks_force_lets_a_job_end_any_lock_of_the_repository_and_the
 def test_without_that_row_the_automatic_lock_of_a_dispatch_stays(world):
     automatic(world)
     _, other = job(world)
-    assert unlock(world, token=other).status == 409
+    refused = unlock(world, token=other)
+    assert (refused.status, refused.body["context"]["holder"]) == (409, "Sonde")
+    assert "ends with its run" in refused.body["errorMessage"]
     assert unlock(world, token=world.static_token()).status == 409  # nor may a token that was made without saying so
 
 

@@ -75,7 +75,7 @@ REFUSALS: Mapping[ErrorTag, Refusal] = {
     ErrorTag.LOCK_CONFLICT: Refusal(
         (409,),
         "Somebody else holds the lock; or the lock to release is not the asker's any more, "
-        "or is a dispatch's automatic lock.",
+        "or is a dispatch's automatic lock, or may be released by its holder alone.",
         "The message says who holds it until when. `context` has `holder`, `expiresAt` and `fence`.",
     ),
     ErrorTag.HEAD_MOVED: Refusal(

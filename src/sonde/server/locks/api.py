@@ -150,6 +150,7 @@ def _ended(key: str, told: tuple[Actor, Released | NotReleased]) -> Reply:
     if isinstance(result, NotReleased):
         if result.absent:
             raise RefusedError(404, ErrorTag.LOCK_NOT_FOUND, result.because)
-        raise RefusedError(409, ErrorTag.LOCK_CONFLICT, result.because)
+        context = to_json(_standing(result.lock)) if result.lock else None
+        raise RefusedError(409, ErrorTag.LOCK_CONFLICT, result.because, context=context)
     log.info("lock.released", key=key, fence=result.lock.fence, kind=result.kind)
     return Reply({})

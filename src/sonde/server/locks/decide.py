@@ -19,17 +19,20 @@ def release(
         return Released(lock, "owner")
     if held_before_fence is not None and held_before_fence < lock.fence:
         return NotReleased(
-            f"Your lock (fence {held_before_fence}) expired and {described(lock)}. It was not released, since it is not yours any more.",
+            f"Your lock (fence {held_before_fence}) has ended, and now {described(lock)}. That one was not released, since it is not yours.",
             absent=False,
+            lock=lock,
         )
     because = _withheld(lock, rights)
-    return NotReleased(because, absent=False) if because else Released(lock, "forced")
+    return NotReleased(because, absent=False, lock=lock) if because else Released(lock, "forced")
 
 
 def _withheld(lock: LockRow, rights: Rights) -> str:
     """Why a caller that is not the holder may not end a lock; empty where it may."""
     if lock.holder.kind is HolderKind.DISPATCH:
-        return "" if rights.automatic else f"{described(lock)} as its automatic lock; it is released when the run ends."
+        sooner = "A job with the permission locks:force, or `sonde admin lock release`, ends it sooner."
+        told = f"{described(lock)}. It is the automatic lock of a dispatch and ends with its run. {sooner}"
+        return "" if rights.automatic else told
     if rights.others:
         return ""
     return (

@@ -118,3 +118,4 @@ class NotReleased:
 
     because: str
     absent: bool
+    lock: LockRow | None = None  # what stands, where something does
