@@ -96,7 +96,7 @@ def test_a_job_that_woke_up_after_expiry_cannot_release_its_successors_lock(worl
     assert lock(world, world.static_token(), ttl=600).status == 200
     answer = unlock(world, sleeper)
     assert answer.status == 409
-    assert "expired" in answer.body["errorMessage"]
+    assert "has ended" in answer.body["errorMessage"]
 
 
 @pytest.mark.parametrize(
