@@ -7,7 +7,7 @@ from test_locks import lock, unlock
 from sonde.server.audit import store as audit
 from sonde.server.auth import permissions
 from sonde.server.auth.model import Grant, Permission
-from sonde.server.locks import service, store
+from sonde.server.locks import ending, service, store
 from sonde.server.workspaces import store as workspaces
 
 KEY = "acme/infra/prod/us-east-1/vpc"
@@ -110,8 +110,8 @@ def test_the_end_of_an_attempt_that_is_over_ends_no_lock_of_the_next(world):
     run, token = job(world)
     assert lock(world, token=token).status == 200
     with world.db.write("admin.change") as tx:
-        assert service.end_with_run(tx, replace(world.repository, locks_end_with_run=True), run, 0) == 0
-        assert service.end_with_run(tx, replace(world.repository, locks_end_with_run=True), run, 1) == 1
+        assert ending.end_with_run(tx, replace(world.repository, locks_end_with_run=True), run, 0) == 0
+        assert ending.end_with_run(tx, replace(world.repository, locks_end_with_run=True), run, 1) == 1
 
 
 def test_a_workspace_may_allow_less_than_a_day(world):

@@ -11,7 +11,7 @@ from linear import INFINITY, Op, by_key, linearizable
 from test_lock_model import Asker, Lock, acquire, actor, prepare, release, worded, worded_end
 
 from sonde.server.kernel.db import Database, Grouped
-from sonde.server.locks import service
+from sonde.server.locks import ending, service
 
 CLIENTS, KEYS, OPERATIONS = 12, 3, 30
 JUMP = 200  # milliseconds by which a client now and then moves the clock, so that locks expire while others ask
@@ -43,7 +43,7 @@ def _acquire_all(tx, items):
 
 
 def _release_all(tx, items):
-    ended = service._end_all(tx, [service._ending(tx, actor(who), f"acme/infra/{key}") for who, key, _ in items])
+    ended = ending._end_all(tx, [ending._ending(tx, actor(who), f"acme/infra/{key}") for who, key, _ in items])
     return [worded_end(got) for got in ended]
 
 

@@ -11,7 +11,7 @@ from storm import stormy
 
 from sonde.server.auth.model import Actor
 from sonde.server.kernel.db import Database, Tx
-from sonde.server.locks import service, store
+from sonde.server.locks import ending, service, store
 from sonde.server.locks.model import DISPATCH_TTL, RETRY_WINDOW, Granted, Held, Released
 from sonde.server.workspaces import store as workspaces
 from sonde.server.workspaces.model import Repository, Workspace
@@ -91,7 +91,7 @@ def worded(got):
 
 def given_back(tx, who, instance):
     """The real answer to a client who gives a key back."""
-    return worded_end(service.release(tx, actor(who), f"acme/infra/{instance}"))
+    return worded_end(ending.release(tx, actor(who), f"acme/infra/{instance}"))
 
 
 def worded_end(got):
@@ -187,7 +187,7 @@ class Locks(RuleBasedStateMachine):
     def ends_with_its_run(self, place):
         lock, now = self.lock_of(place), self.tx.now
         ends = bool(lock.origin) and lock.live(now)
-        assert service.release_of_dispatch(self.tx, lock.origin or "none", "run_ended") == int(ends)
+        assert ending.release_of_dispatch(self.tx, lock.origin or "none", "run_ended") == int(ends)
         if ends:
             self.locks[f"{self.prefix}/{place}"] = replace(lock, released=now, ended_by=lock.holder.id)
 

@@ -8,7 +8,7 @@ from test_locks import KEY, lock, unlock
 
 from sonde.server.kernel.db import Database
 from sonde.server.kernel.http import RefusedError
-from sonde.server.locks import service, store
+from sonde.server.locks import ending, service, store
 from sonde.server.locks.model import Held
 from sonde.server.workspaces import store as workspaces
 from sonde.server.workspaces.model import Repository
@@ -140,9 +140,9 @@ def test_keys_of_two_repositories_are_refused_also_where_they_name_the_same_inst
 def test_an_administrator_ends_a_lock_and_the_history_says_why(db):
     with db.write("admin.change") as tx:
         asked(tx, A, "dev/a", 60)
-        ended = service.release_by_admin(tx, actor(A).repository, "dev/a", "its runner was lost")
+        ended = ending.release_by_admin(tx, actor(A).repository, "dev/a", "its runner was lost")
         assert ended.holder.id == "job:a"
         events = {event.kind: event.because for event in store.history_of(tx, ended.repository_id, "dev/a", 9)}
         assert events == {"granted": "", "admin": "its runner was lost"}
-        assert service.release_by_admin(tx, actor(A).repository, "dev/a", "again") is None
+        assert ending.release_by_admin(tx, actor(A).repository, "dev/a", "again") is None
         assert given_back(tx, A, "dev/a") == ("absent",)

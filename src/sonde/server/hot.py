@@ -19,11 +19,12 @@ from sonde.server.kernel import points
 from sonde.server.kernel.db import Database
 from sonde.server.kernel.grouped import Grouped
 from sonde.server.kernel.writer_process import Start, drain
+from sonde.server.locks import ending
 from sonde.server.locks import service as locks
 from sonde.server.webhooks import service as webhooks
 
 WRITES: Mapping[str, Grouped[Any, Any]] = {
-    write.point: write for write in (webhooks.RECEIVE, auth.OPEN, locks.ACQUIRE, locks.RELEASE)
+    write.point: write for write in (webhooks.RECEIVE, auth.OPEN, locks.ACQUIRE, ending.RELEASE)
 }
 
 

@@ -6,7 +6,7 @@ from browser import linked_repository
 from sonde.server.auth.model import Actor
 from sonde.server.instances import store as instances
 from sonde.server.instances.model import Instance, Status
-from sonde.server.locks import service, store
+from sonde.server.locks import ending, service, store
 from sonde.server.locks.model import DISPATCH_TTL
 
 
@@ -43,7 +43,7 @@ def test_a_held_lock_says_who_why_until_when_and_links_its_run(browser):
 def test_a_lock_that_was_given_back_is_history(browser):
     lock(browser)
     with browser.db.write("lock.release") as tx:
-        service.release_of_dispatch(tx, "run_1", "run_ended")
+        ending.release_of_dispatch(tx, "run_1", "run_ended")
     text = browser.seen("/locks").text
     assert "Nobody holds a lock." in text
     assert "ended with its run" in text
@@ -121,5 +121,5 @@ def test_who_waits_for_a_lock_is_shown_with_his_place(browser):
 def test_the_reason_of_an_administrator_is_in_the_history(browser):
     lock(browser)
     with browser.db.write("admin.change") as tx:
-        service.release_by_admin(tx, browser.repository, "prod/vpc", "its runner was lost")
+        ending.release_by_admin(tx, browser.repository, "prod/vpc", "its runner was lost")
     assert "ended by an administrator its runner was lost" in browser.seen("/locks").text

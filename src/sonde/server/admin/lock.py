@@ -5,7 +5,7 @@ import click
 from sonde.server.admin.frame import HELP, as_json, database, linked, operator, printable, say
 from sonde.server.audit.model import Change
 from sonde.server.audit.service import record
-from sonde.server.locks import service as locks
+from sonde.server.locks import ending
 
 
 @click.group(context_settings=HELP)
@@ -24,7 +24,7 @@ def lock_release(key: str, workspace_id: str, reason: str, *, as_json: bool) -> 
     if "/" not in instance:
         raise click.ClickException(f"{key!r} is not OWNER/NAME/STACK/COMPONENT")
     with database() as db, db.write("admin.change") as tx:
-        ended = locks.release_by_admin(tx, linked(tx, workspace_id, f"{owner}/{name}"), instance, reason)
+        ended = ending.release_by_admin(tx, linked(tx, workspace_id, f"{owner}/{name}"), instance, reason)
         if ended is not None:
             facts = {"fence": ended.fence, "holder": ended.holder.name, "reason": reason}
             record(

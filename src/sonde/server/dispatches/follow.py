@@ -5,7 +5,7 @@ from sonde.server.dispatches.model import State
 from sonde.server.github.client import GitHub, GitHubError, RejectedError
 from sonde.server.kernel.db import Database, Tx
 from sonde.server.kernel.log import log
-from sonde.server.locks import service as locks
+from sonde.server.locks import ending
 from sonde.server.workspaces.store import repository as repository_of
 
 
@@ -36,10 +36,10 @@ def ask(db: Database, github: GitHub, dispatch_id: str) -> bool:
         if run is not None:
             service.on_run(tx, repository.id, run)
             if run.status == "completed":
-                locks.end_with_run(tx, repository, run.id, run.attempt)
+                ending.end_with_run(tx, repository, run.id, run.attempt)
         elif gone:
             store.set_state(tx, dispatch, State.FAILED, gone)
-            locks.release_of_dispatch(tx, dispatch.id, "run_ended")
+            ending.release_of_dispatch(tx, dispatch.id, "run_ended")
             store.touch(tx, dispatch.trigger_id)
         else:
             store.set_state(tx, dispatch, dispatch.state, dispatch.because, look_at=tx.now + service.SILENCE)

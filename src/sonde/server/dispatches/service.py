@@ -24,6 +24,7 @@ from sonde.server.github.model import Effect, Kind, Refused, Sent
 from sonde.server.kernel.db import Database, Tx
 from sonde.server.kernel.ids import new_id
 from sonde.server.kernel.log import log
+from sonde.server.locks import ending
 from sonde.server.locks import service as locks
 from sonde.server.locks.decide import described
 from sonde.server.locks.model import Held
@@ -182,7 +183,7 @@ def on_outcome(tx: Tx, effect: Effect, outcome: Sent | Refused) -> None:
         return
     if isinstance(outcome, Refused):
         store.set_state(tx, dispatch, State.FAILED, f"GitHub refused the dispatch: {outcome.because}")
-        locks.release_of_dispatch(tx, dispatch.id, "refused")
+        ending.release_of_dispatch(tx, dispatch.id, "refused")
     elif dispatch.state is State.QUEUED:
         more = {"run_id": outcome.remote_id, "run_url": outcome.remote_url} if outcome.remote_id else {}
         store.set_state(
@@ -226,7 +227,7 @@ def on_run(tx: Tx, repository_id: str, run: Run) -> str | None:
         look_at=tx.now + SILENCE,
     )
     if state in ENDED:
-        locks.release_of_dispatch(tx, dispatch.id, "run_ended")
+        ending.release_of_dispatch(tx, dispatch.id, "run_ended")
     else:
         locks.bind_run(tx, dispatch.id, run.id, run.url)
     store.touch(tx, dispatch.trigger_id)
@@ -263,6 +264,6 @@ def _close_dispatch(tx: Tx, dispatch: Dispatch, because: str, *, stop_runs: bool
     if dispatch.state in UNSENT or withdrawn:
         store.set_state(tx, dispatch, State.CANCELLED, because)
     if withdrawn or stop_runs:
-        locks.release_of_dispatch(tx, dispatch.id, "closed")
+        ending.release_of_dispatch(tx, dispatch.id, "closed")
     if stop_runs and dispatch.state in ON_GITHUB:
         store.set_state(tx, dispatch, State.CANCELLED, f"{because}; its run was left to end on GitHub")

@@ -10,7 +10,7 @@ from sonde.server.kernel.decode import decode
 from sonde.server.kernel.door import Ask
 from sonde.server.kernel.http import Call, RefusedError, Reply
 from sonde.server.kernel.log import log
-from sonde.server.locks import service, store
+from sonde.server.locks import ending, service, store
 from sonde.server.locks.decide import described
 from sonde.server.locks.model import MAX_KEYS, Granted, Held, LockRow, NotReleased, Released
 from sonde.wire.codec import to_json
@@ -142,7 +142,7 @@ def _seen(lock: LockRow, now: int) -> LockSeen:
 
 def unlock(who: Claimant, request: UnlockRequest) -> Ask:
     """Give a lock back: 200, 404 where there is none, 409 where it is not the asker's to end."""
-    return Ask(service.RELEASE, service.Given(who, request.key), partial(_ended, request.key))
+    return Ask(ending.RELEASE, ending.Given(who, request.key), partial(_ended, request.key))
 
 
 def _ended(key: str, told: tuple[Actor, Released | NotReleased]) -> Reply:

@@ -13,7 +13,7 @@ from sonde.server.github.events import PullRequestEvent, WorkflowRunEvent
 from sonde.server.github.model import Effect, Kind
 from sonde.server.kernel.db import Database, Tx
 from sonde.server.kernel.ids import new_id
-from sonde.server.locks import service as locks
+from sonde.server.locks import ending
 from sonde.server.pulls import decide, render, store
 from sonde.server.pulls.model import Decision
 from sonde.server.webhooks.service import Done, Ignored
@@ -103,7 +103,7 @@ def on_workflow_run(tx: Tx, event: object) -> Done | Ignored:
     for repository in found:
         runs.note(tx, repository.id, run.id, run.attempt, completed=run.status == "completed")
         if run.status == "completed":
-            locks.end_with_run(tx, repository, run.id, run.attempt)
+            ending.end_with_run(tx, repository, run.id, run.attempt)
     said = [text for repository in found if (text := dispatches.on_run(tx, repository.id, run))]
     return Done("; ".join(said)) if said else Ignored(f"run {run.id} was not dispatched by Sonde")
 
