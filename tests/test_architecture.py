@@ -107,37 +107,51 @@ def calls(tree):
             yield ast.unparse(node.func)
 
 
-@pytest.mark.parametrize("path", modules(), ids=named)
-def test_a_module_imports_only_the_continents_it_may(path):
-    continent = path.relative_to(SRC).parts[0]
-    assert not list(continent_breaches(continent, ast.parse(path.read_text())))
+def by_folder(paths):
+    """A case for each folder, not for each of its files: a thousand cases cost more than what they look at."""
+    together = {}
+    for path in paths:
+        together.setdefault(path.parent, []).append(path)
+    return pytest.mark.parametrize("paths", together.values(), ids=[named(folder) for folder in together])
 
 
-@pytest.mark.parametrize("path", [path for path in server_modules() if path.parent.name in DOMAINS], ids=named)
-def test_a_domain_imports_only_the_domains_before_it(path):
-    tree = ast.parse(path.read_text())
-    assert not list(domain_breaches(path.parent.name, tree))
-    if path.stem in LAYERS:
-        assert not list(layer_breaches(path.parent.name, path.stem, tree))
+def breaches(paths, of):
+    """What `of(path, its tree)` finds in each file, with the file's name."""
+    return [f"{named(path)}: {breach}" for path in paths for breach in of(path, ast.parse(path.read_text()))]
 
 
-@pytest.mark.parametrize("path", server_modules(), ids=named)
-def test_sql_clocks_and_the_environment_have_their_homes(path):
-    tree, place = ast.parse(path.read_text()), str(path.relative_to(SRC / "server"))
+@by_folder(modules())
+def test_a_module_imports_only_the_continents_it_may(paths):
+    assert not breaches(paths, lambda path, tree: continent_breaches(path.relative_to(SRC).parts[0], tree))
+
+
+@by_folder(path for path in server_modules() if path.parent.name in DOMAINS)
+def test_a_domain_imports_only_the_domains_before_it(paths):
+    assert not breaches(paths, lambda path, tree: domain_breaches(path.parent.name, tree))
+    layers = [path for path in paths if path.stem in LAYERS]
+    assert not breaches(layers, lambda path, tree: layer_breaches(path.parent.name, path.stem, tree))
+
+
+def home_breaches(path, tree):
+    place = str(path.relative_to(SRC / "server"))
     if not place.endswith(SQL_HOMES) and not place.startswith(SQL_HOMES):
-        sql = [
+        yield from (
             name for name in imported(tree) if name.startswith(SQL) and "exc" not in name and name != "sqlalchemy.text"
-        ]
-        assert not sql
+        )
     if not place.endswith(CLOCK_HOMES):
-        assert not [call for call in calls(tree) if call in CLOCKS]
-    if not place.endswith(ENVIRONMENT_HOMES):
-        assert "os.environ" not in path.read_text()
+        yield from (call for call in calls(tree) if call in CLOCKS)
+    if not place.endswith(ENVIRONMENT_HOMES) and "os.environ" in path.read_text():
+        yield "os.environ"
 
 
-@pytest.mark.parametrize("path", modules(), ids=named)
-def test_a_file_has_at_most_400_lines(path):
-    assert len(path.read_text().splitlines()) <= 400
+@by_folder(server_modules())
+def test_sql_clocks_and_the_environment_have_their_homes(paths):
+    assert not breaches(paths, home_breaches)
+
+
+@by_folder(modules())
+def test_a_file_has_at_most_400_lines(paths):
+    assert not {named(path): lines for path in paths if (lines := len(path.read_text().splitlines())) > 400}
 
 
 def test_each_test_file_has_a_name_of_its_own():

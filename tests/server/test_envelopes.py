@@ -177,7 +177,7 @@ def test_each_cap_is_the_one_that_was_decided():
 @pytest.mark.parametrize("path", ["locks", "affected-stacks", "git/commit"])
 def test_a_body_is_taken_up_to_its_cap_and_not_a_byte_more(twins, path, zipped):
     cap = CAPS[path]
-    for size, status in ((cap - 1, "read"), (cap, "read"), (cap + 1, 413)):
+    for size, status in ((cap, "read"), (cap + 1, 413)):
         raw = gzip.compress(padded(size), 1) if zipped else padded(size)
         headers = {"Content-Encoding": "gzip"} if zipped else {}
         answer = twins.ask("POST", f"/api/v1/{path}", raw=raw, headers=headers, token=TOKEN)
@@ -193,7 +193,7 @@ def test_every_call_refuses_a_body_over_its_cap(twins, method, path):
 
 
 def test_a_webhook_is_taken_up_to_its_cap(twins):
-    for size, status in ((WEBHOOK_CAP - 1, 401), (WEBHOOK_CAP, 401), (WEBHOOK_CAP + 1, 413)):
+    for size, status in ((WEBHOOK_CAP, 401), (WEBHOOK_CAP + 1, 413)):
         headers = {"X-Hub-Signature-256": "sha256=" + "0" * 64, "X-GitHub-Delivery": "g", "X-GitHub-Event": "ping"}
         raw = gzip.compress(padded(size, b"{}"), 1)
         answer = twins.ask("POST", "/webhooks/github", raw=raw, headers={**headers, "Content-Encoding": "gzip"})
