@@ -4,6 +4,7 @@ import gc
 import os
 import signal
 import sys
+import threading
 from contextlib import closing
 from typing import Any
 
@@ -14,6 +15,7 @@ from pydantic import ValidationError
 from sonde.server import greeting, hot, start, storage
 from sonde.server.app import make_app
 from sonde.server.engine import Engine
+from sonde.server.github import checkup
 from sonde.server.kernel import log as logs
 from sonde.server.kernel.log import log
 from sonde.server.kernel.quick import quick
@@ -98,6 +100,8 @@ def _serve(site: Site) -> None:
     app = make_app(site, engine)
     address = settings.address(sock.getsockname()[1])
     _greet(site, address)
+    if site.loop.github:
+        threading.Thread(target=checkup.look, args=(site.loop.github,), name="checkup", daemon=True).start()
     log.info("server.starting", address=address, database=site.db.dialect, pid=os.getpid())
     config = uvicorn.Config(
         app,

@@ -95,7 +95,15 @@ class GitHub:
             token, until = self._tokens.get(installation_id, ("", 0.0))
             if time.monotonic() < until:
                 return token
-            answer = self._as_app("github.token", "POST", f"/app/installations/{installation_id}/access_tokens")
+            try:
+                answer = self._as_app("github.token", "POST", f"/app/installations/{installation_id}/access_tokens")
+            except RejectedError as error:
+                if error.status != 404:
+                    raise
+                because = (
+                    f"GitHub knows no installation {installation_id} of this App; install it on the repository, then"
+                )
+                raise RejectedError(f"{because} sonde admin repo add … --installation-id N", error.status) from error
             token = str(answer["token"])
             self._tokens[installation_id] = (token, time.monotonic() + 3600 - TOKEN_REFRESH)
             return token
@@ -103,7 +111,16 @@ class GitHub:
     def _as_app(self, point: str, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         bearer = apps.get_jwt(app_id=self._app_id, private_key=self._key, expiration=9 * 60)
         data = json.dumps(body).encode() if body is not None else b""
-        return self._request(point, method, self._api + path, sansio.create_headers("sonde", jwt=bearer), data)
+        try:
+            return self._request(point, method, self._api + path, sansio.create_headers("sonde", jwt=bearer), data)
+        except RejectedError as error:
+            if error.status != 401:
+                raise
+            # the operator's to mend, and then everything goes on: nothing was refused for good
+            because = f"GitHub does not take this App's signature ({error}); check SONDE_GITHUB_APP_ID,"
+            raise NotSentError(
+                f"{because} SONDE_GITHUB_APP_PRIVATE_KEY_FILE and this machine's clock", 60_000
+            ) from error
 
     def _call(
         self,
@@ -152,7 +169,10 @@ class GitHub:
         try:
             answer = self._http.request(method, url, headers=headers, content=body)
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
-            raise NotSentError(f"GitHub cannot be reached: {error}") from error
+            hint = (
+                "; SONDE_CA_FILE names authorities to trust beside the system's" if "CERTIFICATE" in str(error) else ""
+            )
+            raise NotSentError(f"GitHub cannot be reached: {error}{hint}") from error
         except httpx2.HTTPError as error:
             raise UnansweredError(f"GitHub did not answer: {type(error).__name__} {error}") from error
         reached(point, "after")
@@ -254,8 +274,13 @@ class GitHub:
     def bot(self) -> str:
         """The login of our App's bot, which is the author of what the App commits."""
         if not self._bot:
-            self._bot = f"{self._as_app('github.app', 'GET', '/app')['slug']}[bot]"
+            self._bot = f"{self.app()['slug']}[bot]"
         return self._bot
+
+    def app(self) -> Mapping[str, Any]:
+        """Our App as GitHub knows it: its slug, its permissions and events."""
+        known: Mapping[str, Any] = self._as_app("github.app", "GET", "/app")
+        return known
 
     def pull_head(self, repository: Repository, number: int) -> PullHead:
         """Where a pull request comes from, as it is now."""

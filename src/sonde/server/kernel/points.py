@@ -63,7 +63,7 @@ CRASH_POINTS: Mapping[str, Point] = {
     "commit.plan": Point("a commit that a job asks for becomes a row", story=False),
     "commit.sending": Point("the head that it goes on is written down, before GitHub hears of it", story=False),
     "commit.result": Point("its SHA, or why there is none, is written down", story=False),
-    "github.app": Point("the App is asked for its own name", story=False),
+    "github.app": Point("the App is asked for its own name and rights, also at the start"),
     "github.pull": Point("a pull request is asked for the branch and repository it comes from", story=False),
     "github.branch": Point("a branch is asked for its head", story=False),
     "github.commit.find": Point("a commit is looked for by its trailer", story=False),
