@@ -2,7 +2,9 @@
 
 from dataclasses import replace
 
+import pytest
 from test_locks import lock, unlock
+from world import item
 
 from sonde.server.audit import store as audit
 from sonde.server.auth import permissions
@@ -121,3 +123,23 @@ def test_a_workspace_may_allow_less_than_a_day(world):
     refused = lock(world, token=token, ttl=601)
     assert (refused.status, "from 1 to 600" in refused.body["errorMessage"]) == (400, True)
     assert lock(world, token=token, ttl=600).status == 200
+
+
+@pytest.mark.parametrize("by", ["a job", "an administrator"])
+def test_the_pull_request_says_who_took_the_lock_from_a_run(world, by):
+    pull = world.open_pull_request()
+    opened = world.session(world.run_of("pull_request").run_id)
+    world.upload(pull.head_sha, [item("network")], opened)
+    world.settle()
+    run = world.dispatch_runs()["dev/network"]
+    key = "acme/infra/dev/network"
+    assert lock(world, token=world.session(run), key=key).status == 200  # the run takes the automatic lock over
+    if by == "a job":
+        assert unlock(world, token=opened, key=key).status == 200
+    else:
+        with world.db.write("admin.change") as tx:
+            service.release_by_admin(tx, world.repository, "dev/network", "its runner hangs")
+    world.runs.complete(run)
+    world.settle()
+    told = "released by octo\\-dev" if by == "a job" else "released by an administrator: its runner hangs"
+    assert told in world.comment(pull.number)

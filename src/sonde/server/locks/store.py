@@ -351,6 +351,19 @@ def lapsed(tx: Tx, limit: int) -> list[LockRow]:
     return [_lock(row) for row in tx.all(select(locks).where(*over).order_by(locks.c.expires_at.desc()).limit(limit))]
 
 
+BY_HAND = ("forced", "admin")  # kinds of events that end a lock against its holder's will
+
+
+def ended_by_hand(tx: Tx, dispatch_ids: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Who ended the automatic lock of a dispatch by hand, also once its run had taken it over, and why; absent where nobody did."""
+    given_to, ended = lock_events.alias("given_to"), lock_events.alias("ended")
+    same = [given_to.c[name] == ended.c[name] for name in ("repository_id", "instance", "fence")]
+    holders = {f"dispatch:{one}": one for one in dispatch_ids}
+    mine = (given_to.c.holder_id.in_(holders), given_to.c.kind == "granted", ended.c.kind.in_(BY_HAND))
+    query = select(given_to.c.holder_id, ended.c.holder_name, ended.c.because).where(*same, *mine)
+    return {holders[row.holder_id]: (row.holder_name, row.because) for row in tx.all(query)}
+
+
 def history_of(tx: Tx, repository_id: str, instance: str, limit: int) -> Sequence[Row[Any]]:
     """The newest events of one key."""
     mine = (lock_events.c.repository_id == repository_id, lock_events.c.instance == instance)

@@ -1,12 +1,13 @@
 """Use cases: take a pull request event in; follow a workflow run; let a held one go; write down what GitHub shall show."""
 
 import json
+from dataclasses import replace
 
 from sonde.server.affected import service as affected
 from sonde.server.auth import run_store as runs
 from sonde.server.dispatches import service as dispatches
 from sonde.server.dispatches import store as triggers
-from sonde.server.dispatches.model import Trigger, TriggerState
+from sonde.server.dispatches.model import Dispatch, Trigger, TriggerState
 from sonde.server.github import store as effects
 from sonde.server.github.client import Run
 from sonde.server.github.events import PullRequestEvent, WorkflowRunEvent
@@ -121,9 +122,7 @@ def mirror(db: Database, trigger_id: str, site_url: str) -> bool:
         if repository is None or pull is None:
             triggers.set_mirrored(tx, trigger.id, trigger.version)
             return False
-        every = [
-            (item, triggers.of_trigger(tx, item.id)) for item in triggers.triggers_of(tx, repository.id, trigger.number)
-        ]
+        every = [(item, _told(tx, item)) for item in triggers.triggers_of(tx, repository.id, trigger.number)]
         page = f"{site_url}/{repository.full_name}/pull/{pull.number}"
         newest = [pair for pair in every if pair[0].sha == trigger.sha][-1]
         check = json.dumps(render.check(*newest, check_slot(trigger), page), sort_keys=True)
@@ -132,6 +131,13 @@ def mirror(db: Database, trigger_id: str, site_url: str) -> bool:
         effects.want(tx, Effect(comment_slot(trigger), Kind.COMMENT, repository.id, trigger.id, comment))
         triggers.set_mirrored(tx, trigger.id, trigger.version)
         return True
+
+
+def _told(tx: Tx, trigger: Trigger) -> list[Dispatch]:
+    """The dispatches of a trigger as people read of them; also that somebody took a lock from one."""
+    found = triggers.of_trigger(tx, trigger.id)
+    ended = locks.ended_by_hand(tx, [item.id for item in found])
+    return [replace(item, because=f"{item.because}; {ended[item.id]}") if item.id in ended else item for item in found]
 
 
 def comment_slot(trigger: Trigger) -> str:
