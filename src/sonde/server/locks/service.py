@@ -127,9 +127,12 @@ def overtaken(tx: Tx, actor: Actor, repository_id: str, instance: str, dispatch_
     return f"its lock (fence {lost}) had ended, and {lock.holder.name} got the key after it (fence {lock.fence})"
 
 
-def ended_by_hand(tx: Tx, dispatch_ids: Sequence[str]) -> dict[str, str]:
-    """For each dispatch whose automatic lock somebody ended before its run did: a sentence that says who, and why (rule 9)."""
-    found = store.ended_by_hand(tx, dispatch_ids) if dispatch_ids else {}
+def ended_by_hand(tx: Tx, repository_id: str, of: Mapping[str, str]) -> dict[str, str]:
+    """For each dispatch whose automatic lock somebody ended before its run did: a sentence that says who, and why (rule 9).
+
+    `of` has the instance (stack/component) of each dispatch.
+    """
+    found = store.ended_by_hand(tx, repository_id, of) if of else {}
     return {one: f"its lock was released by {who}{f': {why}' if why else ''}" for one, (who, why) in found.items()}
 
 

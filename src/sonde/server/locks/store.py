@@ -1,6 +1,6 @@
 """All SQL of locks. Rows are never deleted: a fence that was given once is never given again (rule 7)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -354,12 +354,16 @@ def lapsed(tx: Tx, limit: int) -> list[LockRow]:
 BY_HAND = ("forced", "admin")  # kinds of events that end a lock against its holder's will
 
 
-def ended_by_hand(tx: Tx, dispatch_ids: Iterable[str]) -> dict[str, tuple[str, str]]:
-    """Who ended the automatic lock of a dispatch by hand, also once its run had taken it over, and why; absent where nobody did."""
+def ended_by_hand(tx: Tx, repository_id: str, of: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """Who ended the automatic lock of a dispatch by hand, also once its run had taken it over, and why; absent where nobody did.
+
+    `of` has the instance (stack/component) of each dispatch, by which the history is found.
+    """
     given_to, ended = lock_events.alias("given_to"), lock_events.alias("ended")
     same = [given_to.c[name] == ended.c[name] for name in ("repository_id", "instance", "fence")]
-    holders = {f"dispatch:{one}": one for one in dispatch_ids}
-    mine = (given_to.c.holder_id.in_(holders), given_to.c.kind == "granted", ended.c.kind.in_(BY_HAND))
+    holders = {f"dispatch:{one}": one for one in of}
+    here = (given_to.c.repository_id == repository_id, given_to.c.instance.in_(sorted(set(of.values()))))
+    mine = (*here, given_to.c.holder_id.in_(holders), given_to.c.kind == "granted", ended.c.kind.in_(BY_HAND))
     query = select(given_to.c.holder_id, ended.c.holder_name, ended.c.because).where(*same, *mine)
     return {holders[row.holder_id]: (row.holder_name, row.because) for row in tx.all(query)}
 
