@@ -8,9 +8,9 @@ import time
 
 import pytest
 
-from sonde.cli import client, grip
+from sonde.cli import client, hold
 from sonde.cli.errors import NoAnswerError, RefusedError
-from sonde.cli.grip import Waiting, held, next_look, worth_waiting
+from sonde.cli.hold import Waiting, held, next_look, worth_waiting
 from sonde.cli.log import Log
 from sonde.cli.process import Process
 from sonde.cli.settings import ProSettings
@@ -82,7 +82,7 @@ def test_the_lock_is_had_soon_after_its_holder_released_it(control, other, insta
     patient = Patient(control, other)
     patient.meanwhile = [lambda: None, lambda: control.give(instance)]
     patient.take(instance)
-    assert patient.clock == 2 * grip.SOONEST
+    assert patient.clock == 2 * hold.SOONEST
 
 
 def test_who_came_first_is_served_first_although_another_asks_when_the_lock_is_free(control, other, instance):
@@ -90,7 +90,7 @@ def test_who_came_first_is_served_first_although_another_asks_when_the_lock_is_f
     first, second = Patient(control, other), Patient(control, control.world.static_token())
 
     def second_asks():
-        with pytest.raises(grip.TimedOutError, match="You are number 2 of those who wait"):
+        with pytest.raises(hold.TimedOutError, match="You are number 2 of those who wait"):
             second.take(instance, timeout=0)
 
     def tempted():
@@ -136,7 +136,7 @@ def test_a_holders_message_cannot_command_the_terminal(control, other, instance)
 def test_waiting_ends_in_time_with_an_exit_code_of_its_own(control, other, instance):
     control.take(instance, ttl=3600)
     patient = Patient(control, other)
-    with pytest.raises(grip.TimedOutError) as caught:
+    with pytest.raises(hold.TimedOutError) as caught:
         patient.take(instance, timeout=12)
     assert caught.value.exit_code == 124
     assert patient.naps == [1, 1, 2, 4, 4]
@@ -145,9 +145,9 @@ def test_waiting_ends_in_time_with_an_exit_code_of_its_own(control, other, insta
 
 def test_who_gives_up_leaves_the_queue_at_once(control, other, instance):
     control.take(instance, ttl=3600)
-    with pytest.raises(grip.TimedOutError):
+    with pytest.raises(hold.TimedOutError):
         Patient(control, other).take(instance, timeout=5)
-    with pytest.raises(grip.TimedOutError, match="You are number 1 of"):
+    with pytest.raises(hold.TimedOutError, match="You are number 1 of"):
         Patient(control, other).take(instance, timeout=0)
 
 
@@ -197,12 +197,12 @@ def test_only_what_may_pass_is_waited_for(error, static, waits):
     ("expires", "passed", "seconds"),
     [
         ("2027-01-15T08:00:03Z", 60, 3.2),
-        ("2027-01-15T09:00:00Z", 0, grip.SOONEST),
+        ("2027-01-15T09:00:00Z", 0, hold.SOONEST),
         ("2027-01-15T09:00:00Z", 3, 3),
-        ("2027-01-15T09:00:00Z", 60, grip.POLL),
-        ("2027-01-15T07:00:00Z", 60, grip.SOONEST),
-        ("", 60, grip.POLL),
-        ("soon", 60, grip.POLL),
+        ("2027-01-15T09:00:00Z", 60, hold.POLL),
+        ("2027-01-15T07:00:00Z", 60, hold.SOONEST),
+        ("", 60, hold.POLL),
+        ("soon", 60, hold.POLL),
     ],
 )
 def test_the_next_look_is_at_the_holders_end_but_never_too_soon_or_too_late(expires, passed, seconds):

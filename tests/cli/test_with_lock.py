@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from sonde.cli import client, grip
+from sonde.cli import client, hold
 from sonde.cli.errors import RefusedError
 from sonde.cli.git import Repository
 from sonde.cli.log import Log
@@ -177,8 +177,8 @@ def watch(plane, tls_plane, pki, tmp_path):
     tls_plane.says((200, {"value": "jwt"}))
     wire = Transport({"SSL_CERT_FILE": str(pki / "ca.pem")})
     session = client.Session(settings, process, Log(process.stderr, "off"), wire)
-    waiting = grip.Waiting(process, None, lambda: 40.0)
-    taken = grip.Grip("k", {"id": "a", "fence": 1}, 60.0)
+    waiting = hold.Waiting(process, None, lambda: 40.0)
+    taken = hold.Hold("k", {"id": "a", "fence": 1}, 60.0)
     return Watch(session, Repository(owner="acme", name="infra"), locks.LockRequest("k", ttl=60), taken, waiting, False)
 
 
@@ -214,8 +214,8 @@ def test_waiting_signs_in_again_once_and_a_second_refusal_is_final(watch, plane)
     plane.says(refused, (200, {"success": True, "data": {"token": "fresh"}}), refused)
     naps = []
     process = watch.session.process._replace(sleep=naps.append)
-    waiting = grip.Waiting(process, 100.0, lambda: 0.0)
-    with pytest.raises(RefusedError, match="not you"), grip.held(watch.session, watch.request, waiting):
+    waiting = hold.Waiting(process, 100.0, lambda: 0.0)
+    with pytest.raises(RefusedError, match="not you"), hold.held(watch.session, watch.request, waiting):
         pass
     assert (len(plane.seen), len(naps)) == (3, 1)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
 
-from sonde.cli import shown
+from sonde.cli import redact
 from sonde.cli.errors import CliError, GitError
 from sonde.stacks.affected.repository import Repository
 
@@ -91,7 +91,7 @@ def from_remote(repository: Repository, name: str) -> Base:
     wanted = name or "HEAD"
     done = _fetched_with_words(repository, "--depth=1" if _is_shallow(repository) else "", wanted)
     if done.returncode:
-        said = shown.address(done.stderr.decode(errors="replace").strip())
+        said = redact.address(done.stderr.decode(errors="replace").strip())
         raise GitError(
             f"{wanted} cannot be fetched from origin\n\n{said}",
             hints=[

@@ -11,7 +11,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from sonde.cli import shown
+from sonde.cli import redact
 from sonde.cli.errors import DecodeError, RefusedError
 from sonde.cli.transport import Answer
 
@@ -124,7 +124,7 @@ def refusal(answer: Answer, *, operation: str = "", static: bool = False) -> Ref
 
 def not_ours(answer: Answer) -> tuple[str, ...]:
     """What to look at when an answer is not an envelope: most often something else answered."""
-    where = shown.address(answer.url)
+    where = redact.address(answer.url)
     if answer.body.lstrip()[:1] == b"{":
         return (f"The answer of {where} is cut short or damaged: look at the proxies in between.",)
     if answer.status == 413:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from sonde import __version__
-from sonde.cli import answers, shown, transport
+from sonde.cli import answers, redact, transport
 from sonde.cli.errors import ApiError, DecodeError, NoAnswerError, RefusedError, SignInError
 from sonde.cli.log import Log
 from sonde.cli.process import Process
@@ -70,7 +70,7 @@ class Session:
         try:
             return transport.send(Request(method, self.settings.url(path), headers, body), self.wire)
         except NoAnswerError as error:
-            error.hints = (*error.hints, NO_ANSWER.format(shown.address(self.settings.url("").rstrip("/"))))
+            error.hints = (*error.hints, NO_ANSWER.format(redact.address(self.settings.url("").rstrip("/"))))
             raise
 
 
@@ -89,7 +89,7 @@ def open_session(settings: ProSettings, process: Process, log: Log) -> Session:
     except RefusedError as error:
         raise error.prefixed("failed to exchange OIDC token for Atmos token: ") from error
     if not settings.token and not session.token:
-        log.warning("The control plane signed us in with an empty token.", server=shown.address(settings.base_url))
+        log.warning("The control plane signed us in with an empty token.", server=redact.address(settings.base_url))
     return session
 
 
@@ -168,7 +168,7 @@ def accepted(session: Session, operation: str, method: str, path: str, body: byt
         doubt = "" if session.doubted else answers.doubt(answer)
         if doubt:
             session.doubted = True
-            session.log.warning(doubt, url=shown.address(answer.url), status=answer.status)
+            session.log.warning(doubt, url=redact.address(answer.url), status=answer.status)
         return answer
     server_failed = f"HTTP {answer.status}: " if answer.status >= 500 else ""
     raise answers.refusal(answer, operation=f"{operation}: {server_failed}", static=session.is_static)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from sonde.cli import shown
+from sonde.cli import redact
 from sonde.cli.errors import GitError
 
 SCP = r"(?:[^@/:]+@)?(?P<host>[^/:]+):(?P<path>(?!//).+)"  # compiled when it is met, which is seldom
@@ -91,7 +91,7 @@ def parse_remote(url: str) -> Repository:
         raise GitError(
             f"failed to get repository info: repository host '{host}' not supported",
             hints=[
-                f"The git remote is `{shown.address(url)}`. Locks and uploads need a remote on a host: git remote set-url origin …"
+                f"The git remote is `{redact.address(url)}`. Locks and uploads need a remote on a host: git remote set-url origin …"
             ],
         )
     host = ALIASES.get(host, host)
@@ -99,7 +99,7 @@ def parse_remote(url: str) -> Repository:
     if len(parts) == 1 and is_gitlab(host):
         return Repository(url=url, host=host, name=parts[0])
     if len(parts) < 2:
-        raise GitError(f"failed to get repository info: {shown.address(url)} does not name an owner and a repository")
+        raise GitError(f"failed to get repository info: {redact.address(url)} does not name an owner and a repository")
     if host in AZURE_HOSTS:
         return Repository(url=url, host=AZURE_HOSTS[0], owner=parts[parts[0] == "v3"], name=parts[-1])
     if host == "github.com":

@@ -111,9 +111,9 @@ def patience(*, wait: bool, timeout: float | None) -> float | None:
 
 
 def _waited(session: client.Session, request: locks.LockRequest, timeout: float) -> Mapping[str, Any]:
-    from sonde.cli import grip, signals  # what a lock that is free never needs
+    from sonde.cli import hold, signals  # what a lock that is free never needs
 
-    with signals.raised(), grip.held(session, request, grip.Waiting(session.process, timeout)) as taken:
+    with signals.raised(), hold.held(session, request, hold.Waiting(session.process, timeout)) as taken:
         taken.kept = True
     return taken.granted
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from sonde.cli import options, process, project, shown
+from sonde.cli import options, process, project, redact
 from sonde.stacks.config import ProSettings, Value
 from sonde.wire import exchange
 
@@ -68,7 +68,7 @@ def _row(name: str, value: Value) -> dict[str, Any]:
     unset = not value.text
     return {
         "setting": name,
-        "value": "(not set)" if unset else masked(value.text) if name in SECRET else shown.address(value.text),
+        "value": "(not set)" if unset else masked(value.text) if name in SECRET else redact.address(value.text),
         "from": "" if unset else value.origin,
     }
 
@@ -83,9 +83,9 @@ def sign_in(pro: ProSettings) -> str:
     if pro.token.text:
         if pro.base_url.is_default:
             return "No call is made: a static token needs an explicit base_url (ATMOS_PRO_BASE_URL)."
-        return f"Calls go to {shown.address(pro.url)} with the static token."
+        return f"Calls go to {redact.address(pro.url)} with the static token."
     if not (pro.oidc_request_url.text and pro.oidc_request_token.text):
         return "Calls cannot sign in: there is neither a token nor GitHub's OIDC (`permissions: id-token: write`)."
     if not pro.workspace_id.text:
         return "Calls cannot sign in: GitHub's OIDC is there, but no workspace_id (ATMOS_PRO_WORKSPACE_ID)."
-    return f"Calls go to {shown.address(pro.url)} and sign in by GitHub's OIDC for workspace {pro.workspace_id.text}."
+    return f"Calls go to {redact.address(pro.url)} and sign in by GitHub's OIDC for workspace {pro.workspace_id.text}."

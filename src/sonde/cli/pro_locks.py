@@ -6,7 +6,7 @@ import click
 
 from sonde.cli import options, process, project
 from sonde.cli.columns import aligned, printable
-from sonde.cli.standing import locks_of
+from sonde.cli.reads import locks_of
 from sonde.wire import codec, locks
 from sonde.wire.reads import LockSeen
 

@@ -9,7 +9,7 @@ import click
 from sonde.cli import called, options, process, project
 from sonde.cli.columns import aligned, printable
 from sonde.cli.errors import CliError
-from sonde.cli.standing import instances_of, pull_of
+from sonde.cli.reads import instances_of, pull_of
 from sonde.wire import codec
 from sonde.wire.reads import DispatchSeen, InstanceSeen, PullSeen, TriggerSeen
 

@@ -18,7 +18,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
-from sonde.cli import shown
+from sonde.cli import redact
 from sonde.cli.errors import ApiError, NoAnswerError
 
 TIMEOUT = 30.0  # seconds for a whole attempt: connect, send, and the answer to its last byte
@@ -87,7 +87,7 @@ def send(request: Request, transport: Transport) -> Answer:
             return Answer(status, reason, body, request.url)
         url = urljoin(request.url, location)
         if request.url.startswith("https:") and url.startswith("http:"):
-            where, there = shown.address(request.url), shown.address(url)
+            where, there = redact.address(request.url), redact.address(url)
             raise ApiError(f"{where} redirects to {there}, where tokens could be read on the way", hints=[USE_HTTPS])
         request = redirected(request, status, url, first)
     raise _failed(request, f"stopped after {MAX_REDIRECTS} redirects")
@@ -142,9 +142,9 @@ def _address(request: Request) -> SplitResult:
         where = urlsplit(request.url)
         _ = where.port
     except ValueError as error:
-        raise ApiError(f'failed to create request: parse "{shown.address(request.url)}": {error}') from error
+        raise ApiError(f'failed to create request: parse "{redact.address(request.url)}": {error}') from error
     if not where.scheme:
-        raise ApiError(f'failed to create request: parse "{shown.address(request.url)}": missing protocol scheme')
+        raise ApiError(f'failed to create request: parse "{redact.address(request.url)}": missing protocol scheme')
     if where.scheme not in ("http", "https"):
         raise _failed(request, f'unsupported protocol scheme "{where.scheme}"')
     if not where.hostname:
@@ -290,7 +290,7 @@ def _unpacked(body: bytes) -> bytes:
 
 
 def _failed(request: Request, cause: str) -> NoAnswerError:
-    where = shown.address(request.url)
+    where = redact.address(request.url)
     return NoAnswerError(f'failed to make request: {request.method.capitalize()} "{where}": {cause}')
 
 

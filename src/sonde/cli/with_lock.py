@@ -13,9 +13,9 @@ from typing import Any
 
 import click
 
-from sonde.cli import client, git, grip, lock, options, process, signals
+from sonde.cli import client, git, hold, lock, options, process, signals
 from sonde.cli.errors import ApiError, CliError, RefusedError
-from sonde.cli.standing import locks_of
+from sonde.cli.reads import locks_of
 from sonde.cli.tf import run
 from sonde.wire import locks
 
@@ -59,9 +59,9 @@ def command(ctx: click.Context, /, component: str, stack: str, words: tuple[str,
         ttl=given["ttl"] or (STATIC_TTL if session.is_static else RENEWED_TTL),
         message=given["message"] or locks.DEFAULT_MESSAGE,
     )
-    waiting = grip.Waiting(world, timeout)
+    waiting = hold.Waiting(world, timeout)
     try:
-        with signals.raised(), grip.held(session, request, waiting) as taken:
+        with signals.raised(), hold.held(session, request, waiting) as taken:
             _tell(session, taken, request)
             watch = Watch(session, repository, request, taken, waiting, stop=given["stop_if_lost"])
             code = watched(watch, lambda started: run.tool(words, world.cwd, world.env, started))
@@ -71,7 +71,7 @@ def command(ctx: click.Context, /, component: str, stack: str, words: tuple[str,
     return code
 
 
-def _tell(session: client.Session, taken: grip.Grip, request: locks.LockRequest) -> None:
+def _tell(session: client.Session, taken: hold.Hold, request: locks.LockRequest) -> None:
     ends = taken.granted.get("expiresAt") or f"{request.ttl} s from now"
     how = (
         f"A static token cannot renew it: it ends at {ends}, whether the command is done or not; --ttl changes that."
@@ -89,8 +89,8 @@ class Watch:
     session: client.Session
     repository: git.Repository
     request: locks.LockRequest
-    taken: grip.Grip
-    waiting: grip.Waiting
+    taken: hold.Hold
+    waiting: hold.Waiting
     stop: bool
     child: "Popen[bytes] | None" = None
     over: threading.Event = field(default_factory=threading.Event)

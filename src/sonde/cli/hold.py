@@ -1,10 +1,10 @@
-"""Getting hold of a lock and letting go of it: waiting while another has it, and leaving nothing behind.
+"""Holding a lock while something runs: wait for it, take it, and release it whatever happens.
 
-Who waits stands in the server's queue (docs/locks.md), first come, first served. A server without one (Atmos Pro, an
-older Sonde) is asked for the lock itself again and again.
+A waiting client is in the server's queue (docs/locks.md), first come, first served. A server without a queue (Atmos Pro,
+an older Sonde) is asked for the lock itself again and again.
 
-gather (one attempt) → decide (`next_look`) → say → sleep. Only the attempt itself is safe from signals: what it may
-have taken is given back before the signal counts.
+gather (one attempt) → decide (`next_look`) → say → sleep. A signal that arrives during an attempt counts only after it,
+so that a lock which the attempt took is released.
 """
 
 import time
@@ -33,7 +33,7 @@ class TimedOutError(CliError):
 
 
 @dataclass
-class Grip:
+class Hold:
     """A lock that we hold. `until` is on the clock of `monotonic`, never later than the server's; `kept` stays locked."""
 
     key: str
@@ -66,30 +66,30 @@ class Waiting:
 
 
 @contextmanager
-def held(session: client.Session, request: locks.LockRequest, waiting: Waiting) -> Iterator[Grip]:
+def held(session: client.Session, request: locks.LockRequest, waiting: Waiting) -> Iterator[Hold]:
     """Take a lock, waiting for it if asked to, and release it at the end whatever happens, unless it is `kept` or `lost`.
 
     Raises ApiError where the server refuses, TimedOutError (exit code 124) where the lock did not become free in time.
     """
-    grip: Grip | None = None
+    hold: Hold | None = None
     answer: Mapping[str, Any] | ApiError | None = None
     try:
-        while grip is None:
+        while hold is None:
             before = waiting.monotonic()
             with signals.held_back():
                 answer = _attempt(session, request, waiting)
                 if not isinstance(answer, ApiError):
-                    grip = Grip(answer.get("key") or request.key, answer, before + request.ttl)
+                    hold = Hold(answer.get("key") or request.key, answer, before + request.ttl)
             if isinstance(answer, ApiError):
                 _wait(waiting, request.key, answer)
         _clear(waiting)
-        yield grip
+        yield hold
     finally:
         _clear(waiting)
-        if grip is not None and not grip.kept:
+        if hold is not None and not hold.kept:
             with signals.held_back():
-                release(session, request.key, grip, waiting)
-        elif grip is None:
+                release(session, request.key, hold, waiting)
+        elif hold is None:
             _left(session, request.key, waiting, answer)
 
 
@@ -102,10 +102,10 @@ def _left(session: client.Session, key: str, waiting: Waiting, answer: object) -
             client.leave(session, locks.LeaveRequest(key=key, waiter=waiting.waiter))
 
 
-def release(session: client.Session, key: str, grip: Grip, waiting: Waiting) -> None:
+def release(session: client.Session, key: str, hold: Hold, waiting: Waiting) -> None:
     """Unlock what is still ours. A failure is said, not raised: it must not hide how the work ended."""
     err = session.process.stderr
-    reason = grip.lost or ("its time was over" if waiting.monotonic() >= grip.until else "")
+    reason = hold.lost or ("its time was over" if waiting.monotonic() >= hold.until else "")
     if reason:
         err.write(f"The lock of '{key}' is not released, since it is not ours any more: {reason}.\n")
         return
@@ -113,7 +113,7 @@ def release(session: client.Session, key: str, grip: Grip, waiting: Waiting) -> 
         client.unlock(session, locks.UnlockRequest(key=key))
         err.write(f"✓ Stack '{key}' successfully unlocked\n")
     except ApiError as error:
-        ends = f" It ends by itself at {grip.granted['expiresAt']}." if grip.granted.get("expiresAt") else ""
+        ends = f" It ends by itself at {hold.granted['expiresAt']}." if hold.granted.get("expiresAt") else ""
         err.write(f"The lock of '{key}' could not be released: {error.message}.{ends}\n")
 
 
