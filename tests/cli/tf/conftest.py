@@ -1,7 +1,7 @@
 """Several components in one checkout, and `sonde terraform` for them."""
 
 import pytest
-from several import Infra
+from several import TERRAFORM, Infra
 
 
 @pytest.fixture
@@ -12,6 +12,6 @@ def infra(checkout, tmp_path):
 @pytest.fixture
 def terraform(sonde, infra):
     def run(*argv, **more):
-        return sonde("terraform", *argv, env={"CHECKPOINT_DISABLE": "1", **more})
+        return sonde("terraform", *argv, env={**TERRAFORM, **more})
 
     return run

@@ -4,6 +4,8 @@ import json
 import re
 from pathlib import Path
 
+# of Terraform in tests: it asks nobody whether it is the newest, and each of its short processes keeps its garbage
+TERRAFORM = {"CHECKPOINT_DISABLE": "1", "GOGC": "off"}
 ATMOS = """
 base_path: "."
 components:

@@ -10,6 +10,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from several import TERRAFORM
 
 pytestmark = pytest.mark.skipif(not shutil.which("terraform"), reason="there is no `terraform` on the PATH")
 
@@ -81,7 +82,7 @@ def tool(request, component, checkout, tmp_path):
 
 def test_a_component_from_its_first_plan_to_its_end(sonde, component, checkout, plane, tool, tmp_path):
     def step(*argv):
-        return sonde("terraform", *argv, "-s", "dev", env={"CHECKPOINT_DISABLE": "1", **tool}).returncode
+        return sonde("terraform", *argv, "-s", "dev", env={**TERRAFORM, **tool}).returncode
 
     stack = checkout / "stacks" / "dev.yaml"
     assert step("plan", "net", "--upload-status") == 2
@@ -108,7 +109,7 @@ def test_an_interrupted_apply_leaves_a_whole_state_from_which_the_next_one_goes_
     told, opened = tmp_path / "told", tmp_path / "open"
     os.mkfifo(told)
     (component / "main.tf").write_text(MODULE + SLOW % {"told": told, "open": opened})
-    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "NO_COLOR": "1", "CHECKPOINT_DISABLE": "1"}
+    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "NO_COLOR": "1", **TERRAFORM}
     env |= {"ATMOS_PRO_BASE_URL": plane.url, "ATMOS_PRO_TOKEN": "static"}
     argv = [sys.executable, "-m", "sonde.main", "terraform", "apply", "net", "-s", "dev", "-auto-approve"]
     child = subprocess.Popen(

@@ -6,6 +6,7 @@ import stat
 
 import pytest
 import yaml
+from several import TERRAFORM
 
 pytestmark = pytest.mark.skipif(not shutil.which("terraform"), reason="there is no `terraform` on the PATH")
 
@@ -42,7 +43,7 @@ def planfile(sonde, component):
 
     def run(name, *flags):
         argv = ("terraform", "generate", "planfile", name, "-s", "dev", *flags)
-        return sonde(*argv, env={"CHECKPOINT_DISABLE": "1", "ATMOS_UPLOAD_STATUS": "true"})
+        return sonde(*argv, env={**TERRAFORM, "ATMOS_UPLOAD_STATUS": "true"})
 
     return run
 

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 
 import pytest
-from several import COLOURS, component, ended
+from several import COLOURS, TERRAFORM, component, ended
 
 pytestmark = pytest.mark.skipif(not shutil.which("terraform"), reason="there is no `terraform` on the PATH")
 
@@ -217,7 +217,7 @@ def test_flags_before_and_behind_the_command_reach_each_instance(sonde, infra, t
     done = sonde(
         *("--base-path", str(infra.root), "--config", str(infra.root / "atmos.yaml"), "tf", "plan", "--all"),
         *("--chdir", str(elsewhere), "-s", "dev", "--max-concurrency=3", "--", "-var", "size=7"),
-        env={"CHECKPOINT_DISABLE": "1", "ATMOS_COMPONENTS": "a,d"},
+        env={**TERRAFORM, "ATMOS_COMPONENTS": "a,d"},
     )
     assert done.returncode == 0, done.stderr
     assert sorted(re.findall(r"\[dev/(.)\] +\+ input += .7.", done.stdout)) == ["a", "d"]

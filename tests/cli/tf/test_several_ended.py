@@ -9,7 +9,7 @@ import sys
 import time
 
 import pytest
-from several import ATMOS, COLOURS, MODULE, component, ended
+from several import ATMOS, COLOURS, MODULE, TERRAFORM, component, ended
 
 pytestmark = pytest.mark.skipif(not shutil.which("terraform"), reason="there is no `terraform` on the PATH")
 
@@ -48,7 +48,7 @@ def begun(infra, plane, tmp_path):
     children = []
 
     def begin(*argv, terminal=None):
-        env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "TERM": "xterm", "CHECKPOINT_DISABLE": "1"}
+        env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "TERM": "xterm", **TERRAFORM}
         env |= {"ATMOS_PRO_BASE_URL": plane.url, "ATMOS_PRO_TOKEN": "static"}
         program = [sys.executable, *(["-c", ON_TERMINAL, str(terminal)] if terminal else [])]
         child = subprocess.Popen(
@@ -170,7 +170,7 @@ def test_what_runs_goes_on_to_its_end_when_we_are_killed(infra, tmp_path, begun)
 
 
 def test_a_reader_that_goes_away_ends_nothing(infra, tmp_path):
-    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "CHECKPOINT_DISABLE": "1", "NO_COLOR": "1"}
+    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), **TERRAFORM, "NO_COLOR": "1"}
     argv = [sys.executable, "-m", "sonde.main", "terraform", "deploy", "--all", "-s", "dev", "--max-concurrency", "3"]
     read, write = os.pipe()
     os.close(read)

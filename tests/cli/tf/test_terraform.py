@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from several import TERRAFORM
 
 pytestmark = pytest.mark.skipif(not shutil.which("terraform"), reason="there is no `terraform` on the PATH")
 
@@ -96,7 +97,7 @@ def project(checkout, tmp_path):
 @pytest.fixture
 def terraform(sonde, project):
     def run(*argv, **more):
-        return sonde("terraform", *argv, env={"CHECKPOINT_DISABLE": "1", **more})
+        return sonde("terraform", *argv, env={**TERRAFORM, **more})
 
     return run
 
