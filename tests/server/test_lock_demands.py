@@ -138,7 +138,7 @@ def test_the_pull_request_says_who_took_the_lock_from_a_run(world, by):
         assert unlock(world, token=opened, key=key).status == 200
     else:
         with world.db.write("admin.change") as tx:
-            service.release_by_admin(tx, world.repository, "dev/network", "its runner hangs")
+            ending.release_by_admin(tx, world.repository, "dev/network", "its runner hangs")
     world.runs.complete(run)
     world.settle()
     told = "released by octo\\-dev" if by == "a job" else "released by an administrator: its runner hangs"

@@ -134,3 +134,12 @@ def end_with_run(tx: Tx, repository: Repository, run_id: int, attempt: int) -> i
         store.release(tx, ended)
         store.note(tx, [LockEvent(new_id("lev", tx.now), lock, "run_ended", lock.holder) for lock in ended])
     return len(ended)
+
+
+def ended_by_hand(tx: Tx, repository_id: str, of: Mapping[str, str]) -> dict[str, str]:
+    """For each dispatch whose automatic lock somebody ended before its run did: a sentence that says who, and why (rule 9).
+
+    `of` has the instance (stack/component) of each dispatch.
+    """
+    found = store.ended_by_hand(tx, repository_id, of) if of else {}
+    return {one: f"its lock was released by {who}{f': {why}' if why else ''}" for one, (who, why) in found.items()}

@@ -127,15 +127,6 @@ def overtaken(tx: Tx, actor: Actor, repository_id: str, instance: str, dispatch_
     return f"its lock (fence {lost}) had ended, and {lock.holder.name} got the key after it (fence {lock.fence})"
 
 
-def ended_by_hand(tx: Tx, repository_id: str, of: Mapping[str, str]) -> dict[str, str]:
-    """For each dispatch whose automatic lock somebody ended before its run did: a sentence that says who, and why (rule 9).
-
-    `of` has the instance (stack/component) of each dispatch.
-    """
-    found = store.ended_by_hand(tx, repository_id, of) if of else {}
-    return {one: f"its lock was released by {who}{f': {why}' if why else ''}" for one, (who, why) in found.items()}
-
-
 def bind_run(tx: Tx, dispatch_id: str, run_id: int, run_url: str) -> None:
     """Tell the automatic lock of a dispatch which run it belongs to, so that the run's own job may take it over (rule 6)."""
     store.bind_run(tx, dispatch_id, run_id, run_url)

@@ -138,7 +138,7 @@ def _told(tx: Tx, trigger: Trigger) -> list[Dispatch]:
     """The dispatches of a trigger as people read of them; also that somebody took a lock from one."""
     found = triggers.of_trigger(tx, trigger.id)
     places = {item.id: f"{item.instance.stack}/{item.instance.component}" for item in found}
-    ended = locks.ended_by_hand(tx, trigger.repository_id, places)
+    ended = ending.ended_by_hand(tx, trigger.repository_id, places)
     return [replace(item, because=f"{item.because}; {ended[item.id]}") if item.id in ended else item for item in found]
 
 
