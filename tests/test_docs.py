@@ -3,6 +3,9 @@
 import ast
 import re
 import shlex
+import shutil
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -117,6 +120,16 @@ def test_every_documented_setting_exists():
     source = "".join(path.read_text() for folder in ("src", "tests") for path in (ROOT / folder).rglob("*.py"))
     known = {f"SONDE_{name.upper()}" for name in Settings.model_fields}
     assert not [name for name in ours - known if name not in source]
+
+
+def test_the_unit_for_systemd_is_one_that_systemd_reads(tmp_path):
+    if not shutil.which("systemd-analyze"):
+        pytest.skip("there is no systemd-analyze here")
+    unit = re.search(r"```ini\n(.*?)```", text("docs/deploy.md"), re.DOTALL)[1]
+    (tmp_path / "sonde.service").write_text(unit.replace("/opt/sonde/bin/sonde", sys.executable))
+    done = subprocess.run(["systemd-analyze", "verify", tmp_path / "sonde.service"], check=False, capture_output=True)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert f"RestartPreventExitStatus={int(Exit.CONFIG)}" in unit
 
 
 @pytest.mark.parametrize("command", list(leaves(cli)))
