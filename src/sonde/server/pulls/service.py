@@ -15,7 +15,6 @@ from sonde.server.github.model import Effect, Kind
 from sonde.server.kernel.db import Database, Tx
 from sonde.server.kernel.ids import new_id
 from sonde.server.locks import ending
-from sonde.server.locks import service as locks
 from sonde.server.pulls import decide, render, store
 from sonde.server.pulls.model import Decision
 from sonde.server.webhooks.service import Done, Ignored
