@@ -139,7 +139,7 @@ def _doors(site: Site, engine: Engine, strangers: Strangers) -> dict[tuple[str, 
     """The door of each route of the API, by method and path."""
     method, path, exchange = EXCHANGE
     known = Known(site.db, site.trust.ring, time.monotonic)
-    gate = Gate(strangers, signed=known.signed, good=known.good)
+    gate = Gate(strangers, signed=known.signed, good=known.good, unknown=auth.DEAD)
     doors: dict[tuple[str, str], ApiDoor | HotDoor] = {
         (method, PREFIX + path): HotDoor(
             cap_of(path), Gate(strangers, NOT_EXCHANGED), site.db, partial(exchange, site.trust)

@@ -143,13 +143,15 @@ class Gate:
 
     `signed` says at once whether a bearer token is a session that we signed: one that has ended is an honest job's, which must
     hear 401 to ask for another (protocol.md §8). `good` says after at most one look at the database a second whether it is
-    such a session or a static token that lives. A door whose callers bear nothing has neither.
+    such a session or a static token that lives. `unknown` is what one hears that is
+    neither. A door whose callers bear nothing has none of them.
     """
 
     strangers: Strangers
     statuses: frozenset[int] = frozenset({401})
     signed: Callable[[str], bool] | None = None
     good: Callable[[str], Awaitable[bool]] | None = None
+    unknown: str = ""
 
     def doubts(self, call: Call) -> bool:
         """Whether `admit` would look closer."""
@@ -161,7 +163,7 @@ class Gate:
         if self.good is None or not wait or await self.good(call.headers.get("authorization", "")):
             return
         self.strangers.buckets.refuse()
-        raise too_many(wait, "The request carries no bearer token that this server knows.")
+        raise too_many(wait, self.unknown)
 
     def judged(self, call: Call, error: Exception) -> Exception:
         """What the sender hears of `error`: itself, or that he failed too often."""
