@@ -53,7 +53,8 @@ def called(tmp_path):
         (["terraform", "plan", "vpc", "--nope"], "unknown flag --nope for command {} terraform plan"),
         (["pro"], "{} pro requires a subcommand"),
         (["pro", "lock", "--nope"], "Run {} pro lock --help for usage"),
-        (["pro", "unlock"], "{} pro lock vpc -s prod/us-east-1"),
+        (["pro", "unlock"], "{} pro unlock vpc -s prod/us-east-1"),
+        (["pro", "with-lock", "vpc", "--", "true"], "{} pro with-lock vpc -s prod -- {} terraform apply vpc"),
         (["describe", "affected", "--base", "nope"], "{} describe affected --base <branch or commit>"),
     ],
 )
@@ -61,7 +62,7 @@ def test_help_and_errors_name_the_command_as_it_was_called(called, tmp_path, nam
     subprocess.run(["git", "init", "-q", tmp_path], check=True)
     done = called(name, *argv)
     text = " ".join((done.stdout + done.stderr).split())
-    assert says.format(name) in text
+    assert says.replace("{}", name) in text
     other = {"atmos": "sonde", "sonde": "atmos"}[name]
     assert f"{other} {argv[0]}" not in text
 

@@ -77,7 +77,8 @@ def lock(ctx: click.Context, /, components: tuple[str, ...], flag: str | None, s
     names = named(components, flag)
     if len(names) > 1 and timeout is not None:
         raise CliError("--wait waits for one component", hints=["Lock several without it: all at once, or none."])
-    session, repository = prepared(world, options.flags_of(ctx), names, stack)
+    example = "sonde pro lock vpc -s prod/us-east-1"
+    session, repository = prepared(world, options.flags_of(ctx), names, stack, example=example)
     keys = [locks.lock_key(repository.owner, repository.name, stack, name) for name in names]
     ttl, message = given["ttl"] or locks.DEFAULT_TTL, given["message"] or locks.DEFAULT_MESSAGE
     try:
@@ -145,7 +146,8 @@ def explained(error: ApiError, *, waiting: bool, many: bool = False) -> ApiError
 def unlock(ctx: click.Context, components: tuple[str, ...], flag: str | None, stack: str) -> None:
     world = process.current()
     names = named(components, flag)
-    session, repository = prepared(world, options.flags_of(ctx), names, stack)
+    example = "sonde pro unlock vpc -s prod/us-east-1"
+    session, repository = prepared(world, options.flags_of(ctx), names, stack, example=example)
     failed: list[ApiError] = []
     for name in names:  # whatever becomes of one, the others are released
         key = locks.lock_key(repository.owner, repository.name, stack, name)
@@ -161,11 +163,11 @@ def unlock(ctx: click.Context, components: tuple[str, ...], flag: str | None, st
 
 
 def prepared(
-    world: Process, flags: options.Flags, components: Sequence[str], stack: str
+    world: Process, flags: options.Flags, components: Sequence[str], stack: str, *, example: str
 ) -> tuple[client.Session, git.Repository]:
-    """Sign in. The repository is the checkout's remote, never GITHUB_REPOSITORY (protocol.md §9)."""
+    """Sign in. `example` is a whole call, for who named too little. The repository is the checkout's remote, never GITHUB_REPOSITORY (protocol.md §9)."""
     home = project.load(world, flags)
     if not (all(components) and stack):
-        raise CliError("component and stack are both required", hints=["sonde pro lock vpc -s prod/us-east-1"])
+        raise CliError("component and stack are both required", hints=[example])
     repository = project.repository(world)
     return project.session(home), repository

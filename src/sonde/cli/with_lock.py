@@ -52,7 +52,7 @@ def command(ctx: click.Context, /, component: str, stack: str, words: tuple[str,
     timeout = lock.patience(wait=given["wait"], timeout=given["timeout"])
     if not shutil.which(words[0], path=world.env.get("PATH")):
         raise CliError(f"command not found: {words[0]}", hints=[EXAMPLE], exit_code=127)
-    session, repository = lock.prepared(world, options.flags_of(ctx), [component], stack)
+    session, repository = lock.prepared(world, options.flags_of(ctx), [component], stack, example=EXAMPLE)
     key = locks.lock_key(repository.owner, repository.name, stack, component)
     request = locks.LockRequest(
         key=key,
