@@ -71,7 +71,11 @@ def _check_times(payload: Mapping[str, Any], now: int) -> None:
     if not 0 < payload["exp"] - payload["iat"] <= MAX_LIFE:
         raise TokenRefusedError("it lives longer than an hour, or ends before it begins")
     if now >= payload["exp"] + LEEWAY:
-        raise TokenRefusedError("it has expired; the job must ask GitHub for a new one")
+        late = now - payload["exp"]
+        raise TokenRefusedError(
+            f"it expired {late} s ago by this server's clock; the job must ask GitHub for a new one, "
+            "and if it just did, that clock is fast"
+        )
     if max(payload["iat"], payload.get("nbf") or 0) > now + LEEWAY:
         raise TokenRefusedError("it is not valid yet: compare this server's clock with GitHub's")
 
