@@ -60,11 +60,31 @@ def test_with_the_key_of_another_app_nothing_is_lost_and_it_goes_on_with_the_rig
     pull = world.open_pull_request()
     upload(world, pull, [item("network")])
     assert world.dispatched() == []
+    assert numbers(world)['sonde_effects{state="planned"}'] == "3"  # the check, the comment and the dispatch
     github._key = right
     world.advance_clock(61)
     world.settle()
+    assert numbers(world)['sonde_effects{state="planned"}'] == "0"
     assert world.dispatched() == [("network", "dev")]
     assert world.check(pull.head_sha).status == "in_progress"
+
+
+def numbers(world):
+    lines = world.server.request("GET", "/metrics").body["text"].splitlines()
+    return dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+
+
+def test_the_numbers_say_what_waits_and_for_how_long(world):
+    assert numbers(world)["sonde_deliveries_waiting"] == "0"
+    world.github.commit(world.infra, "feature", {"a.txt": "a"}, author="octo-dev")
+    world.sandbox.settle()
+    world.advance_clock(120)
+    told = numbers(world)
+    assert int(told["sonde_deliveries_waiting"]) >= 1
+    assert float(told["sonde_deliveries_oldest_seconds"]) >= 120
+    assert told["sonde_database_up"] == "1"
+    world.settle()
+    assert numbers(world)["sonde_deliveries_waiting"] == "0"
 
 
 def test_an_installation_that_is_gone_is_named_with_the_next_step(world):

@@ -208,6 +208,7 @@ def test_a_postgresql_that_stops_is_503_and_works_again_when_it_is_back(cluster,
                 assert_unavailable(answer.status, answer.body)
             ready = server.request("GET", "/readyz")
             assert (ready.status, ready.body["status"]) == (503, "unavailable")
+            assert "\nsonde_database_up 0\n" in server.request("GET", "/metrics").body["text"]
             assert server.request("GET", "/healthz").status == 200
             control(cluster, "-l", str(cluster.folder / "log"), "-o", options(cluster), "start")
             assert server.request("GET", "/readyz").status == 200

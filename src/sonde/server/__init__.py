@@ -7,6 +7,7 @@ main, settings, start      `sonde serve`: its options, its environment, what mus
 storage, greeting          the data folder and the database it finds there; what it prints once it listens
 app, wiring                what answers which request, as tables
 jobs, engine               work over rows, as a table, and the threads that do it
+metrics                    the numbers for a Prometheus
 hot                        the process that commits the hottest writes
 schema, migrate, openapi   all tables, bringing them up to date, the API's description
 """

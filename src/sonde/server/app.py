@@ -18,12 +18,14 @@ from starlette.routing import Route, Router
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from sonde.server import metrics
 from sonde.server.auth import service as auth
 from sonde.server.auth.known import Known
 from sonde.server.auth.model import Actor, Permission
 from sonde.server.auth.permissions import permit
 from sonde.server.auth.posture import State, findings, wall
 from sonde.server.engine import Engine
+from sonde.server.kernel.db import Database
 from sonde.server.kernel.decode import decode
 from sonde.server.kernel.door import PREFIX, ApiDoor, Ask, HotDoor, Lane, MustWaitError
 from sonde.server.kernel.http import Answer, Call, RefusedError, Reply, answer_for, envelope
@@ -114,7 +116,7 @@ def make_app(site: Site, engine: Engine) -> Lane:
     app.add_route("/healthz", _healthz, methods=["GET"])
     app.add_route("/readyz", partial(_readyz, site), methods=["GET"])
     app.add_route(POLICY_SCHEMA, _policy_schema, methods=["GET"])
-    app.add_route("/metrics", partial(_metrics, strangers.buckets), methods=["GET"])
+    app.add_route("/metrics", partial(_metrics, site.db, strangers.buckets), methods=["GET"])
     _add_pages(app, site, engine, strangers)
     app.add_exception_handler(Exception, _crashed)
     return Lane(
@@ -256,23 +258,13 @@ def _ping(site: Site) -> None:
         tx.run(text("SELECT 1 FROM workspaces LIMIT 1"))
 
 
-async def _metrics(failures: Buckets, request: Request) -> Response:
+async def _metrics(db: Database, failures: Buckets, request: Request) -> Response:
     """For a Prometheus on this machine (ruling 15): a caller from elsewhere, or through a proxy that says so, finds nothing."""
     peer = request.client.host if request.client else ""
     if peer not in LOOPBACK or FORWARDED in request.headers or "forwarded" in request.headers:
         raise HTTPException(404)
-    return Response(
-        "# HELP sonde_auth_failures_total Requests that did not show who sent them.\n"
-        "# TYPE sonde_auth_failures_total counter\n"
-        f"sonde_auth_failures_total {failures.failures}\n"
-        "# HELP sonde_auth_refusals_total Those that were answered 429, since their address had failed too often.\n"
-        "# TYPE sonde_auth_refusals_total counter\n"
-        f"sonde_auth_refusals_total {failures.refusals}\n"
-        "# HELP sonde_auth_failing_addresses Addresses that failed of late.\n"
-        "# TYPE sonde_auth_failing_addresses gauge\n"
-        f"sonde_auth_failing_addresses {len(failures)}\n",
-        media_type="text/plain; version=0.0.4",
-    )
+    told = await to_thread.run_sync(metrics.text, db, failures)
+    return Response(told, media_type="text/plain; version=0.0.4")
 
 
 async def _not_routed(nowhere: pages.Endpoint, request: Request, error: Exception) -> Response:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Integer, Row, Table, Text, and_, or_, select, update
+from sqlalchemy import BigInteger, Column, ForeignKey, Integer, Row, Table, Text, and_, func, or_, select, update
 
 from sonde.server.github.model import Effect, EffectState
 from sonde.server.kernel.db import Tx, metadata
@@ -184,6 +184,13 @@ def of_subjects(tx: Tx, repository_id: str, subject_ids: Sequence[str]) -> list[
     """The effects for these dispatches, oldest first."""
     mine = (effects.c.repository_id == repository_id, effects.c.subject_id.in_(subject_ids))
     return [_effect(row) for row in tx.all(select(effects).where(*mine).order_by(effects.c.created_at, effects.c.slot))]
+
+
+def unsent(tx: Tx) -> dict[str, int]:
+    """How many effects are in each state in which something is still to be done about them."""
+    still = effects.c.state.in_((EffectState.PLANNED, EffectState.LOST, EffectState.SENDING))
+    query = select(effects.c.state, func.count().label("many")).where(still).group_by(effects.c.state)
+    return {row.state: row.many for row in tx.all(query)}
 
 
 def troubled(tx: Tx, limit: int) -> list[Effect]:

@@ -282,3 +282,10 @@ def purge_bodies(tx: Tx, before: int) -> int:
     """Forget the bodies of deliveries received before a time; what became of them stays. How many there were."""
     old = (deliveries.c.received_at < before, deliveries.c.body.is_not(None), deliveries.c.state != "received")
     return tx.run(update(deliveries).where(*old).values(body=None)).rowcount
+
+
+def backlog(tx: Tx) -> tuple[int, int]:
+    """How many deliveries wait to be processed, and for how many milliseconds the first of them."""
+    many, first = func.count().label("many"), func.min(deliveries.c.received_at).label("first")
+    row = tx.all(select(many, first).where(WAITING))[0]
+    return row.many, max(0, tx.now - row.first) if row.many else 0
