@@ -132,7 +132,7 @@ KEPT = {
     },
     "T20 floods of guesses and unknown keys": {
         "server/test_strangers.py": (
-            "test_a_thousand_bad_tokens_end_in_429_and_all_others_are_served_meanwhile",
+            "test_of_a_thousand_bad_tokens_most_are_not_looked_at_and_all_others_are_served_meanwhile",
             "test_an_address_that_failed_too_often_costs_a_look_at_the_database_a_second",
             "test_a_job_is_served_where_its_neighbours_failed_and_may_renew_its_session",
             "test_who_guesses_the_password_is_not_looked_at_any_more_but_links_are",

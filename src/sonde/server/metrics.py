@@ -35,7 +35,7 @@ HELP = {
     "sonde_deliveries_oldest_seconds": ("gauge", "How long the oldest of them waits."),
     "sonde_effects": ("gauge", "What GitHub is still to be told, by state."),
     "sonde_auth_failures_total": ("counter", "Requests that did not show who sent them."),
-    "sonde_auth_refusals_total": ("counter", "Those that were answered 429, since their address had failed too often."),
+    "sonde_auth_refusals_total": ("counter", "Those that were more than their address may fail."),
     "sonde_auth_failing_addresses": ("gauge", "Addresses that failed of late."),
 }
 

@@ -166,7 +166,7 @@ def _refused(status: int, tags: list[ErrorTag], parts: Parts) -> Json:
     }
     if status == 409 and ErrorTag.LOCK_CONFLICT in tags:
         own["properties"]["context"] = _reference(LockStands, parts, asked=False)
-    names = ["X-Trace-Id", *(["Retry-After"] if status in (429, 503) else [])]
+    names = ["X-Trace-Id", *(["Retry-After"] if status == 503 else [])]
     name = ".".join([str(status), *tags])
     parts.responses[name] = {
         "description": "\n".join(f"- `{tag}`: {REFUSALS[tag].when}" for tag in tags),

@@ -130,6 +130,8 @@ def _no_constant(name: str) -> None:
 def _of_http(answer: Answer) -> Iterator[str]:
     if answer.headers.get("content-type", "").partition(";")[0] != "application/json":
         yield "the content type is not application/json"
+    if answer.status == 429:
+        yield "429 is final for a client; 503 is what it tries again"
 
 
 def _of_envelope(answer: Answer, body: Mapping[str, Any]) -> Iterator[str]:
@@ -158,8 +160,6 @@ def _of_refusal(body: Mapping[str, Any]) -> Iterator[str]:
         yield "errorMessage is empty: nobody learns why"
     if body.get("errorTag") not in {str(tag) for tag in ErrorTag}:
         yield "errorTag is none of the documented ones"
-    if body.get("status") == 429 and body.get("errorTag") != str(ErrorTag.TOO_MANY_FAILURES):
-        yield "429 is final for a client: only who shows no good credential may hear it; 503 is what it tries again"
     data = body.get("data")
     errors = data.get("validationErrors", []) if isinstance(data, Mapping) else []
     if not isinstance(errors, list) or not all(isinstance(one, str) for one in errors):

@@ -22,7 +22,6 @@ class ErrorTag(StrEnum):
     LOCK_NOT_FOUND = "LockNotFound"
     PAYLOAD_TOO_LARGE = "PayloadTooLarge"
     REPLAYED = "TokenReplayed"
-    TOO_MANY_FAILURES = "TooManyFailures"
     WORKSPACE_NOT_FOUND = "WorkspaceNotFound"
     REPOSITORY_NOT_LINKED = "RepositoryNotLinked"
     UNAVAILABLE = "Unavailable"

@@ -100,11 +100,6 @@ REFUSALS: Mapping[ErrorTag, Refusal] = {
         "webhooks 25 MiB, what carries no upload (a lock, a token, a status) 1 MiB.",
         "Send less.",
     ),
-    ErrorTag.TOO_MANY_FAILURES: Refusal(
-        (429,),
-        "From this address too many requests did not show who sent them. A credential that is good is taken all the while.",
-        "The message says what was wrong with the credential, `Retry-After` when the next failure is looked at.",
-    ),
     ErrorTag.INTERNAL: Refusal((500,), "A bug.", "Look for the trace id in the server's log."),
     ErrorTag.UNAVAILABLE: Refusal(
         (503,),

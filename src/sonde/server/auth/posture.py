@@ -137,6 +137,6 @@ def _proxies(settings: Settings) -> Finding | None:
         State.WEAK,
         "All who come through the proxy share one count of failures",
         "It does TLS, but SONDE_TRUSTED_PROXIES does not name it, so its X-Forwarded-For is not believed. Whoever guesses "
-        "SONDE_UI_TOKEN locks everybody else out of it, and honest failures get 429 instead of 401.",
+        "SONDE_UI_TOKEN locks everybody else out of it.",
         "Set SONDE_TRUSTED_PROXIES to the proxy's address, as this server sees it.",
     )

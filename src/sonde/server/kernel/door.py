@@ -129,7 +129,8 @@ async def _serve(
 
 def _failure(gate: Gate, call: Call, error: Exception) -> Answer:
     retraced(call.trace_id)
-    return answer_for(gate.judged(call, error), trace_id=call.trace_id, request=asked(call.method, call.path))
+    gate.note(call, error)
+    return answer_for(error, trace_id=call.trace_id, request=asked(call.method, call.path))
 
 
 def asked(method: str, path: str) -> str:

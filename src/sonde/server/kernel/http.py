@@ -62,7 +62,6 @@ class RefusedError(Exception):
     ) -> None:
         super().__init__(message)
         self.status, self.tag, self.message, self.context, self.data = status, tag, message, context, data
-        self.retry_after = 5 if status == 503 else 0  # seconds; 0: no time to wait is said
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _refused, (self.status, self.tag, self.message, self.context, self.data)
@@ -152,7 +151,7 @@ def answer_for(error: BaseException, *, trace_id: str, request: str) -> Answer:
         trace_id=trace_id,
         context=refusal.context,
     )
-    headers = {"Retry-After": str(refusal.retry_after)} if refusal.retry_after else {}
+    headers = {"Retry-After": "5"} if refusal.status == 503 else {}
     return envelope(body, headers)
 
 

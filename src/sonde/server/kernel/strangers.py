@@ -2,8 +2,8 @@
 
 A good credential passes whatever its neighbours did, for runners behind one NAT share their address with strangers, and behind a
 proxy that nobody told us of all clients share one. So a success takes nothing from a bucket. From an address whose bucket is
-empty a bearer token that is not known to be good is refused before a thread or the database is asked, and every other failure
-is answered with 429. Clients take that as final (protocol.md §8): a client that cannot authenticate shall not try again by itself.
+empty a bearer token that is not known to be good is refused before a thread or the database is asked. It is refused as ever, with
+401: nothing below `/api/v1` answers 429, which clients take as final (ruling 5). The sign-in page does.
 """
 
 import math
@@ -22,14 +22,6 @@ Network = IPv4Network | IPv6Network
 MOST = 10_000  # addresses that are remembered; the one that failed longest ago is forgotten first
 PREFIX = 64  # bits of an IPv6 address that one customer has
 FORWARDED = "x-forwarded-for"
-
-
-class TooManyError(RefusedError):
-    """429: an address failed to authenticate more often than it may."""
-
-    def __init__(self, message: str, seconds: int) -> None:
-        super().__init__(429, ErrorTag.TOO_MANY_FAILURES, message)
-        self.retry_after = seconds
 
 
 class Buckets:
@@ -144,7 +136,7 @@ class Gate:
     `signed` says at once whether a bearer token is a session that we signed: one that has ended is an honest job's, which must
     hear 401 to ask for another (protocol.md §8). `good` says after at most one look at the database a second whether it is
     such a session or a static token that lives. `unknown` is what one hears that is
-    neither. A door whose callers bear nothing has none of them.
+    neither. A door whose callers bear nothing has none of them; it only counts.
     """
 
     strangers: Strangers
@@ -158,27 +150,24 @@ class Gate:
         return self.good is not None and self.strangers.wait(call) > 0
 
     async def admit(self, call: Call) -> None:
-        """Raises TooManyError for a stranger at an address that failed too often."""
+        """Raises RefusedError 401 for a stranger at an address that failed too often."""
         wait = self.strangers.wait(call)
-        if self.good is None or not wait or await self.good(call.headers.get("authorization", "")):
+        if not wait or self.good is None or await self.good(call.headers.get("authorization", "")):
             return
         self.strangers.buckets.refuse()
-        raise too_many(wait, self.unknown)
+        raise RefusedError(401, ErrorTag.UNAUTHORIZED, too_many(wait, self.unknown))
 
-    def judged(self, call: Call, error: Exception) -> Exception:
-        """What the sender hears of `error`: itself, or that he failed too often."""
-        if not isinstance(error, RefusedError) or isinstance(error, TooManyError) or error.status not in self.statuses:
-            return error
-        if self.signed is not None and self.signed(call.headers.get("authorization", "")):
-            return error
-        wait = self.strangers.failed(call)
-        return too_many(wait, error.message) if wait else error
+    def note(self, call: Call, error: Exception) -> None:
+        """Count a refusal that means: it did not authenticate."""
+        if not isinstance(error, RefusedError) or error.status not in self.statuses:
+            return
+        if self.signed is None or not self.signed(call.headers.get("authorization", "")):
+            self.strangers.failed(call)
 
 
-def too_many(wait: float, because: str) -> TooManyError:
-    """The 429 for a caller that has to wait so many seconds; `because` says what was wrong with its request."""
-    seconds = math.ceil(wait)
-    return TooManyError(
-        f"Too many requests from your address did not show who sent them; wait {seconds} s. What was wrong: {because}",
-        seconds,
+def too_many(wait: float, because: str) -> str:
+    """What a caller hears that has to wait so many seconds; `because` says what was wrong with its request."""
+    return (
+        f"Too many requests from your address did not show who sent them; for {math.ceil(wait)} s no more of them are looked "
+        f"at. What was wrong: {because}"
     )

@@ -1,5 +1,6 @@
 """The door of the pages: nobody gets further without a session, nothing is written without an origin check (T13, T17)."""
 
+import math
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
@@ -115,9 +116,8 @@ def _refused(door: Door, call: Call, *, guessed: bool) -> Response:
     wait = door.strangers.failed(call) if guessed else 0
     if not wait:
         return _shown(door, call, View("signin.html", {"refused": refused}, 401))
-    error = too_many(wait, refused)
-    response = _shown(door, call, View("signin.html", {"refused": error.message}, error.status))
-    response.headers["Retry-After"] = str(error.retry_after)
+    response = _shown(door, call, View("signin.html", {"refused": too_many(wait, refused)}, 429))
+    response.headers["Retry-After"] = str(math.ceil(wait))
     return response
 
 
