@@ -41,6 +41,8 @@ from sonde.server.kernel.db import Database
 
 TTL = 86_400  # nothing expires: over HTTP nobody hears at which moment of the database's clock he was answered
 ENDED = {"owner", "forced", "repeated"}
+LEAST = 60  # operations of each client, so that a busy machine has a storm too
+PATIENCE = 60  # seconds that it gets for them
 _processes = multiprocessing.get_context("forkserver")
 
 
@@ -68,7 +70,7 @@ def ask(connection, name, key, ttl):
 
 def client(ports, name, keys, until):
     dice, who, done, connections = random.Random(name), Asker(name, reentrant=False), [], {}
-    while time.monotonic() < until:
+    while (now := time.monotonic()) < until or (len(done) < LEAST and now < until + PATIENCE):
         port, key, ttl = dice.choice(ports), f"storm/{dice.randrange(keys)}", dice.choice([None, TTL])
         start, result = time.monotonic(), None
         try:
@@ -136,7 +138,7 @@ class Servers:
 
     def kill_in_turn(self, until, every):
         pause = threading.Event()
-        while len(self.running) > 1 and time.monotonic() + every < until:
+        while len(self.running) > 1 and (not self.kills or time.monotonic() + every < until):
             pause.wait(every)
             number = len(self.kills) % len(self.running)
             writers, killed = kill_with_its_writers_watched(self.running[number])
