@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from contextlib import suppress
 
@@ -42,9 +43,11 @@ def test_a_story_that_got_stuck_is_there_to_be_looked_at_on_a_terminal(tmp_path)
             with urllib.request.build_opener(urllib.request.HTTPCookieProcessor()).open(link, timeout=20) as page:
                 assert "is locked by ada" in page.read().decode()
         finally:
-            demo.send_signal(signal.SIGINT)
+            os.close(ours)  # the terminal is closed
+            demo.send_signal(signal.SIGHUP)
             demo.wait(timeout=60)
-            os.close(ours)
+    with pytest.raises(urllib.error.URLError, match="refused"):
+        urllib.request.urlopen(link, timeout=20)
 
 
 def read_until(terminal, words):

@@ -1,9 +1,11 @@
 """`sonde demo`: the whole loop on this machine, with no account and no network."""
 
 import json
+import signal
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -81,6 +83,11 @@ def _verify(file: Path, patience: float) -> None:
 
 
 def _tell(folder: Path, *, listen: str, executor: str | None, keep_lock: bool, patience: float, stay: bool) -> None:
+    for told_to_end in (
+        signal.SIGTERM,
+        signal.SIGHUP,
+    ):  # such as of a terminal that is closed: the server must not outlive us
+        signal.signal(told_to_end, signal.default_int_handler)
     prepare(folder)
     command, said = executor_of(executor, folder)
     began = time.monotonic()
@@ -97,7 +104,8 @@ def _tell(folder: Path, *, listen: str, executor: str | None, keep_lock: bool, p
             _wait(scene)
         raise
     except KeyboardInterrupt:
-        click.echo("\nended")
+        with suppress(OSError):  # the terminal may be gone
+            click.echo("\nended")
     finally:
         scene.close()
 
