@@ -178,6 +178,9 @@ def test_of_a_thousand_bad_tokens_most_are_not_looked_at_and_all_others_are_serv
     assert len(unseen) >= 1000 - AT_ONCE - 10  # at most as many were on their way as asked at once
     assert unseen[0].body["errorMessage"].endswith(f"What was wrong: {service.DEAD}")
     assert (other.status, other.body["errorMessage"]) == (401, service.DEAD)
+    text = bare.request("GET", "/metrics").body["text"]
+    assert "\nsonde_auth_failures_total 1001\n" in text  # each once
+    assert f"\nsonde_auth_refusals_total {1000 - AT_ONCE}\n" in text
 
 
 def test_an_address_that_failed_too_often_costs_a_look_at_the_database_a_second(bare, monkeypatch):

@@ -60,12 +60,6 @@ class Buckets:
             self._forget(now)
             return 0.0
 
-    def refuse(self) -> None:
-        """Count a request that was refused unseen."""
-        with self._lock:
-            self.failures += 1
-            self.refusals += 1
-
     def _forget(self, now: float) -> None:
         while len(self._full_at) > self._most or next(iter(self._full_at.values())) <= now:
             self._full_at.popitem(last=False)
@@ -135,8 +129,8 @@ class Gate:
 
     `signed` says at once whether a bearer token is a session that we signed: one that has ended is an honest job's, which must
     hear 401 to ask for another (protocol.md §8). `good` says after at most one look at the database a second whether it is
-    such a session or a static token that lives. `unknown` is what one hears that is
-    neither. A door whose callers bear nothing has none of them; it only counts.
+    such a session or a static token that lives. `unknown` is what one hears that is neither. A door whose callers bear nothing
+    has none of them; it only counts. `note` counts every refusal, also that of `admit`.
     """
 
     strangers: Strangers
@@ -154,7 +148,6 @@ class Gate:
         wait = self.strangers.wait(call)
         if not wait or self.good is None or await self.good(call.headers.get("authorization", "")):
             return
-        self.strangers.buckets.refuse()
         raise RefusedError(401, ErrorTag.UNAUTHORIZED, too_many(wait, self.unknown))
 
     def note(self, call: Call, error: Exception) -> None:
