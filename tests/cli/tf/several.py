@@ -14,7 +14,6 @@ components:
     command: {tool}
     init_run_reconfigure: true
     auto_generate_backend_file: true
-    plugin_cache: false
     deploy_run_init: true
 stacks: {{base_path: stacks, included_paths: ["**/*"], name_pattern: "{{stage}}"}}
 """

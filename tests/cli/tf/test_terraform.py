@@ -6,10 +6,25 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from several import ATMOS, TERRAFORM
+from several import TERRAFORM
 
 pytestmark = pytest.mark.skipif(not shutil.which("terraform"), reason="there is no `terraform` on the PATH")
 
+ATMOS = """
+base_path: "."
+components:
+  terraform:
+    base_path: components/terraform
+    command: {tool}
+    init_run_reconfigure: true
+    auto_generate_backend_file: true
+    plugin_cache: false
+    deploy_run_init: true
+stacks:
+  base_path: stacks
+  included_paths: ["**/*"]
+  name_pattern: "{{stage}}"
+"""
 STACK = """
 vars: {stage: dev}
 terraform:
